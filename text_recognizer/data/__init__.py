@@ -1,0 +1,8 @@
+"""Datasets, as LightningDataModules."""
+
+from text_recognizer.data.base_data_module import BaseDataModule, DataConfig
+from text_recognizer.data.emnist import EMNIST
+from text_recognizer.data.fashion_mnist import FashionMNIST
+from text_recognizer.data.mnist import MNIST
+
+__all__ = ["EMNIST", "MNIST", "BaseDataModule", "DataConfig", "FashionMNIST"]
