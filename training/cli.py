@@ -180,7 +180,7 @@ def _one_line(parser: ArgumentParser, message: str) -> str:
     if key := re.search(r'(?:Parser key|Key) "?\'?([\w.]+)', message):
         name = key[1]
         hint = next((getattr(action, "_typehint", None) for action in parser._actions if action.dest == name), None)
-        given = re.search(r"Given value: (.*)", message)
+        given = re.search(r"(?:Given|Got) value: (.*)", message)
         if given is None or hint is None:
             return f"'{name}' is not a setting.{nearest(name, [flag.removeprefix('--') for flag in flags])}"
         return f"--{name} must be {_in_words(hint)}, not '{given[1]}'."

@@ -15,6 +15,7 @@ NOT_HELPFUL = [
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
     r".*Checkpoint directory .* exists and is not empty.*",
     r".*GPU available but not used.*",
+    r".*Detected pickle protocol.*",
     r".*Experiment logs directory .* exists and is not empty.*",
 ]
 

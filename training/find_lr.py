@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
-from lightning_fabric.utilities.seed import isolate_rng
 from matplotlib.figure import Figure
 from pytorch_lightning.tuner import Tuner
+from pytorch_lightning.utilities.seed import isolate_rng
 
 from text_recognizer.errors import UserError
 

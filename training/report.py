@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +44,7 @@ class Predictions:
 
     def confusion(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes that occur, (K,), and counts (K, K): rows are true classes, columns answers."""
-        classes, flat = np.unique(np.concatenate([self.labels, self.predicted]), return_inverse=True)
+        classes, flat = np.unique(torch.cat([self.labels, self.predicted]).numpy(), return_inverse=True)
         true, answer = np.split(flat, 2)
         counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
         np.add.at(counts, (true, answer), 1)
@@ -72,7 +73,7 @@ def plot_predictions(found: Predictions, data: ImageDataset, mapping: tuple[str,
             if place >= len(indices):
                 continue
             index = indices[place]
-            axes.imshow(data.images[data.indices[index]], cmap="gray_r", vmin=0, vmax=255)
+            axes.imshow(data.images[data.indices[index]].numpy(), cmap="gray_r", vmin=0, vmax=255)
             true, read = mapping[found.labels[index]], mapping[found.predicted[index]]
             text = read if true == read else f"{true} → {read}  {found.confidence[index]:.0%}"
             axes.set_title(text, fontsize=11 if len(text) < 14 else 7, color=colour)

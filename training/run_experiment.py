@@ -25,7 +25,7 @@ from text_recognizer.data import BaseDataModule, DataConfig  # noqa: E402
 from text_recognizer.errors import UserError  # noqa: E402
 from text_recognizer.lit_models.checkpoint import load_weights  # noqa: E402
 from training import cli, console, hardware, run_folder  # noqa: E402
-from training.callbacks import (
+from training.callbacks import (  # noqa: E402
     AboutCheckpoint,
     BestMetrics,
     EpochLines,

@@ -18,7 +18,7 @@ class BaseLitModel(pl.LightningModule):
         data_config: shapes and classes of the data.
         optimizer: name of a class in torch.optim.
         lr: learning rate.
-        loss: name of a function in torch.nn.functional.
+        loss: name of a loss in torch.nn.functional.
         one_cycle_max_lr: if set, the learning rate rises to this value and falls again over the whole run, batch by
             batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
     """
@@ -83,10 +83,9 @@ class BaseLitModel(pl.LightningModule):
 
 
 def optimizer_names() -> list[str]:
-    """Return the names of the optimizers in torch.optim that need no more than a learning rate and a closure-free
-    step.
-    """
-    not_usable = {"Optimizer", "LBFGS", "SparseAdam"}  # abstract; needs a closure; for sparse gradients only
+    """Return the names of the optimizers in torch.optim that can train any network, given a learning rate."""
+    # Abstract; needs a closure; for sparse gradients only; for matrices only.
+    not_usable = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}
     return sorted(
         name
         for name, value in vars(torch.optim).items()

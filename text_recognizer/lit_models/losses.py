@@ -1,6 +1,5 @@
-"""Any loss of `torch.nn.functional`, by name."""
+"""The losses of `torch.nn.functional` that compare logits with the right classes, by name."""
 
-import inspect
 from collections.abc import Callable
 
 from torch import Tensor
@@ -8,48 +7,64 @@ from torch.nn import functional
 
 from text_recognizer.errors import UserError, nearest
 
-# These take the index of the right class; all others compare two tensors of one shape, so they get a one-hot target.
-TAKES_CLASS_INDEX = {"cross_entropy", "nll_loss", "multi_margin_loss"}
+Change = Callable[[Tensor], Tensor]
 
-# What turns logits into what these expect of their input; the others take logits as they are.
-EXPECTS = {
-    "nll_loss": lambda logits: functional.log_softmax(logits, dim=1),
-    "gaussian_nll_loss": None,  # needs a variance as well: not a loss of one prediction and one target
-    "kl_div": lambda logits: functional.log_softmax(logits, dim=1),
-    "binary_cross_entropy": lambda logits: logits.float().sigmoid(),
-    "poisson_nll_loss": lambda logits: logits,
+
+def _as_they_are(logits: Tensor) -> Tensor:
+    return logits
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    return functional.log_softmax(logits, dim=1)
+
+
+def _signs(one_hot: Tensor) -> Tensor:
+    return 2 * one_hot - 1
+
+
+# These take the index of the right class. The value says what they expect in place of logits.
+CLASS_INDEX: dict[str, Change] = {
+    "cross_entropy": _as_they_are,
+    "multi_margin_loss": _as_they_are,
+    "nll_loss": _log_probabilities,
 }
 
+# These compare two tensors of one shape: the target is 1 at the right class, else 0. The values say what they expect
+# in place of logits, and in place of such a target.
+ONE_HOT: dict[str, tuple[Change, Change]] = {
+    "binary_cross_entropy": (lambda logits: logits.float().sigmoid(), _as_they_are),
+    "binary_cross_entropy_with_logits": (_as_they_are, _as_they_are),
+    "huber_loss": (_as_they_are, _as_they_are),
+    "kl_div": (_log_probabilities, _as_they_are),
+    "l1_loss": (_as_they_are, _as_they_are),
+    "mse_loss": (_as_they_are, _as_they_are),
+    "multilabel_soft_margin_loss": (_as_they_are, _as_they_are),
+    "smooth_l1_loss": (_as_they_are, _as_they_are),
+    "soft_margin_loss": (_as_they_are, _signs),
+}
 
-def loss_names() -> list[str]:
-    """Return the names of all losses of one prediction and one target that PyTorch has."""
-    names = []
-    for name, function in vars(functional).items():
-        if name.startswith("_") or not callable(function) or EXPECTS.get(name, True) is None:
-            continue
-        if not (name.endswith("_loss") or "cross_entropy" in name or name == "kl_div"):
-            continue
-        parameters = list(inspect.signature(function).parameters.values())
-        required = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-        if required == ["input", "target"]:
-            names.append(name)
-    return sorted(names)
+# What is left of torch.nn.functional's losses compares pairs or triplets of embeddings, counts, or measurements with a
+# variance, or needs lengths (ctc_loss): none of them takes logits and a class.
 
 
 def get_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     """Return loss(logits (B, C), labels (B,) int64) -> scalar.
 
     Raises:
-        UserError: `torch.nn.functional` has no such loss.
+        UserError: no such loss compares logits with classes.
     """
-    if name not in loss_names():
-        raise UserError(f"loss '{name}' is not one of torch.nn.functional's losses.{nearest(name, loss_names())}")
-    function, prepare = getattr(functional, name), EXPECTS.get(name)
+    if name not in CLASS_INDEX | ONE_HOT:
+        names = sorted(CLASS_INDEX | ONE_HOT)
+        raise UserError(f"There is no loss '{name}'.{nearest(name, names)} Choose from: {', '.join(names)}.")
+    function = getattr(functional, name)
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        prediction = prepare(logits) if prepare else logits
-        if name in TAKES_CLASS_INDEX:
-            return function(prediction, labels)
-        return function(prediction, functional.one_hot(labels, logits.shape[1]).to(prediction.dtype))
+        if name in CLASS_INDEX:
+            return function(CLASS_INDEX[name](logits), labels)
+        expected_input, expected_target = ONE_HOT[name]
+        prediction = expected_input(logits)
+        target = expected_target(functional.one_hot(labels, logits.shape[1]).to(prediction.dtype))
+        more = {"reduction": "batchmean"} if name == "kl_div" else {}  # what the mathematics means by the mean
+        return function(prediction, target, **more)
 
     return loss

@@ -1,0 +1,84 @@
+import os
+import pickle
+
+import pytest
+import torch
+
+from text_recognizer.data import DataConfig
+from text_recognizer.errors import UserError
+from text_recognizer.lit_models.checkpoint import load_weights, read_checkpoint
+from text_recognizer.models import MLP
+
+MAPPING = tuple("0123456789")
+CONFIG = DataConfig((1, 28, 28), (1,), MAPPING)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a function that saves a checkpoint of an MLP, with some entries replaced."""
+
+    def save(**other):
+        about = {"model_class": "MLP", "data_class": "MNIST", "mapping": list(MAPPING)}
+        content = {"state_dict": MLP(CONFIG, fc1=8, fc2=4).state_dict(), "hyper_parameters": about | other}
+        torch.save(content, tmp_path / "model.ckpt")
+        return tmp_path / "model.ckpt"
+
+    return save
+
+
+def test_weights_come_back(saved):
+    model = MLP(CONFIG, fc1=8, fc2=4)
+    path = saved()
+    load_weights(model, path, "MLP", MAPPING)
+    expected = torch.load(path, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("other", "sizes", "message"),
+    [
+        ({"model_class": "CNN"}, {}, "checkpoint of CNN, not of MLP"),
+        ({"mapping": list("abc")}, {}, "other classes"),
+        ({}, {"fc1": 9}, "other sizes"),
+    ],
+)
+def test_what_differs_is_said(saved, other, sizes, message):
+    with pytest.raises(UserError, match=message):
+        load_weights(MLP(CONFIG, **({"fc1": 8, "fc2": 4} | sizes)), saved(**other), "MLP", MAPPING)
+
+
+class _Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    torch.save({"state_dict": _Malicious(tmp_path / "harm")}, tmp_path / "new.ckpt")
+    (tmp_path / "old.ckpt").write_bytes(pickle.dumps(_Malicious(tmp_path / "harm")))
+    for name in ("new.ckpt", "old.ckpt"):
+        with pytest.raises(UserError, match="refused"):
+            read_checkpoint(tmp_path / name)
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"<html>", b"\x80\x02}q\x00.", bytes(1000)])
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "model.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.ckpt"):
+        read_checkpoint(path)
+
+
+def test_half_a_checkpoint_is_refused(saved):
+    path = saved()
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        read_checkpoint(path)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no checkpoint .*none\.ckpt"):
+        read_checkpoint(tmp_path / "none.ckpt")

@@ -1,0 +1,95 @@
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.nn import functional
+
+from text_recognizer.data import MNIST, DataConfig
+from text_recognizer.errors import UserError
+from text_recognizer.lit_models import BaseLitModel
+from text_recognizer.lit_models.base import optimizer_names
+from text_recognizer.lit_models.losses import CLASS_INDEX, ONE_HOT, get_loss
+
+CONFIG = DataConfig((1, 28, 28), (1,), tuple("0123456789"))
+
+
+@pytest.fixture
+def logits_and_labels():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(16, 10, generator=generator), torch.randint(0, 10, (16,), generator=generator)
+
+
+def test_losses_equal_torchs_own(logits_and_labels):
+    logits, labels = logits_and_labels
+    one_hot = functional.one_hot(labels, 10).float()
+    expected = {
+        "cross_entropy": functional.cross_entropy(logits, labels),
+        "nll_loss": functional.cross_entropy(logits, labels),
+        "multi_margin_loss": functional.multi_margin_loss(logits, labels),
+        "mse_loss": functional.mse_loss(logits, one_hot),
+        "binary_cross_entropy_with_logits": functional.binary_cross_entropy_with_logits(logits, one_hot),
+        "binary_cross_entropy": functional.binary_cross_entropy_with_logits(logits, one_hot),
+        "soft_margin_loss": functional.soft_margin_loss(logits, 2 * one_hot - 1),
+    }
+    for name, value in expected.items():
+        torch.testing.assert_close(get_loss(name)(logits, labels), value)
+
+
+@pytest.mark.parametrize("name", sorted(CLASS_INDEX | ONE_HOT))
+def test_every_loss_falls_when_the_right_logit_rises(name, logits_and_labels):
+    logits, labels = logits_and_labels
+    right = functional.one_hot(labels, 10).float()
+    assert get_loss(name)(0.1 * logits + 0.5 * right, labels) < get_loss(name)(0.1 * logits - 0.5 * right, labels)
+
+
+@pytest.mark.parametrize("name", optimizer_names())
+def test_every_optimizer_name_trains(name):
+    model = BaseLitModel(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), CONFIG, optimizer=name, lr=1e-3)
+    before = [weight.clone() for weight in model.parameters()]
+    optimizer = model.configure_optimizers()
+    model.loss(model(torch.rand(4, 1, 28, 28)), torch.arange(4)).backward()
+    optimizer.step()
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"optimizer": "Adamw"}, "Did you mean 'AdamW'"), ({"loss": "cross_entrpy"}, "Did you mean 'cross_entropy'"),
+     ({"lr": 0}, "lr must be"), ({"one_cycle_max_lr": -1.0}, "one_cycle_max_lr must be"), ({"lr": float("nan")}, "lr")],
+)  # fmt: skip
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(UserError, match=message):
+        BaseLitModel(nn.Flatten(), CONFIG, **settings)
+
+
+def test_one_cycle_is_stepped_with_every_batch_over_the_whole_run(small_mnist):
+    class Rates(pl.Callback):
+        seen: list[float] = []  # noqa: RUF012
+
+        def on_train_batch_end(self, trainer, *_):
+            self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    data = MNIST(batch_size=100)
+    data.prepare_data()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    model = BaseLitModel(network, CONFIG, one_cycle_max_lr=0.1)
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    trainer = pl.Trainer(max_epochs=3, accelerator="cpu", callbacks=[Rates()], **quiet)
+    trainer.fit(model, datamodule=data)
+
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=30)
+    expected = []
+    for _ in range(30):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    seen = Rates.seen
+    assert len(seen) == 30
+    assert max(seen) == pytest.approx(0.1, rel=1e-2)
+    assert seen[:-1] == pytest.approx(expected[1:]) or seen == pytest.approx(expected)
