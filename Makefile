@@ -8,7 +8,7 @@ LOCKED := requirements/prod.txt requirements/dev.txt
 SOURCES := text_recognizer training tests benchmarks
 
 # The main job; try others with `make train ARGS="--data_class MNIST --model_class MLP"`.
-ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 3
+ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_cycle_max_lr 2e-3
 
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =

@@ -53,6 +53,13 @@ def is_terminal() -> bool:
     return sys.stderr.isatty() and sys.stdout.isatty()
 
 
-def progress_bar() -> pl.Callback:
-    """Return the progress bar for a terminal."""
-    return pl.callbacks.RichProgressBar(leave=True)
+class ProgressBar(pl.callbacks.RichProgressBar):
+    """The progress bar for a terminal: one line an epoch, which stays."""
+
+    def __init__(self) -> None:
+        super().__init__(leave=True)
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, int | str | float]:
+        shown = super().get_metrics(trainer, pl_module)
+        shown.pop("v_num", None)  # the run's number: the final table has the whole path
+        return shown

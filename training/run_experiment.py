@@ -149,7 +149,7 @@ def make_trainer(choice: cli.Choice, run: Run, folder: run_folder.RunFolder, wat
         *([] if in_terminal else [EpochLines()]),
     ]
     if settings["enable_progress_bar"]:
-        settings["callbacks"].append(console.progress_bar())
+        settings["callbacks"].append(console.ProgressBar())
     try:
         return pl.Trainer(**settings)
     except (MisconfigurationException, ValueError, TypeError) as error:
