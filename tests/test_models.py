@@ -4,7 +4,8 @@ from torch.nn import functional
 
 from text_recognizer.data import DataConfig
 from text_recognizer.errors import UserError
-from text_recognizer.models import CNN, MLP
+from text_recognizer.models import CNN, MLP, ResNet
+from text_recognizer.models.resnet import ResidualBlock
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def config():
     return DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=tuple("abcdefg"))
 
 
-@pytest.mark.parametrize("cls", [MLP, CNN])
+@pytest.mark.parametrize("cls", [MLP, CNN, ResNet])
 @pytest.mark.parametrize("input_dims", [(1, 28, 28), (3, 17, 40)])
 def test_a_batch_of_pictures_becomes_a_batch_of_logits(cls, input_dims):
     config = DataConfig(input_dims, (1,), tuple("abcdefg"))
@@ -35,7 +36,45 @@ def test_cnn_equals_its_layers_written_out(config):
     torch.testing.assert_close(model(images), x)
 
 
-@pytest.mark.parametrize(("cls", "name"), [(MLP, "fc1"), (MLP, "fc2"), (CNN, "conv_dim"), (CNN, "fc_dim")])
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [(MLP, "fc1"), (MLP, "fc2"), (CNN, "conv_dim"), (CNN, "fc_dim"), (ResNet, "conv_dim"), (ResNet, "num_blocks")],
+)
 def test_a_layer_without_neurons_is_refused(config, cls, name):
     with pytest.raises(UserError, match=name):
         cls(config, **{name: 0})
+
+
+def test_residual_block_whose_residual_is_zero_passes_its_input_on():
+    block = ResidualBlock(4, 4).eval()
+    torch.nn.init.zeros_(block.residual[-1].weight)
+    x = torch.rand(2, 4, 7, 7)
+    assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_residual_block_equals_its_layers_written_out(stride):
+    block = ResidualBlock(3, 5, stride).eval()
+    for weight in block.parameters():
+        torch.nn.init.uniform_(weight, -1, 1)
+    x = torch.rand(2, 3, 7, 7)
+    w = block.state_dict()
+
+    def norm(y, name):
+        return functional.batch_norm(
+            y, w[f"{name}.running_mean"], w[f"{name}.running_var"], w[f"{name}.weight"], w[f"{name}.bias"]
+        )
+
+    y = norm(functional.conv2d(x, w["residual.0.weight"], stride=stride, padding=1), "residual.1").relu()
+    y = norm(functional.conv2d(y, w["residual.3.weight"], padding=1), "residual.4")
+    y = y + norm(functional.conv2d(x, w["shortcut.0.weight"], stride=stride), "shortcut.1")
+    torch.testing.assert_close(block(x), y.relu())
+
+
+def test_num_blocks_and_conv_dim_shape_the_resnet(config):
+    def convolutions(model):
+        return sum(isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3) for module in model.modules())
+
+    assert convolutions(ResNet(config, num_blocks=1)) == 1 + 3 * 2
+    assert convolutions(ResNet(config, num_blocks=3)) == 1 + 3 * 3 * 2
+    assert ResNet(config, conv_dim=8).fc.in_features == 32

@@ -144,6 +144,14 @@ def test_stopping_early(run, small_mnist, folder):
     assert text.count("\nepoch ") + text.startswith("epoch") < 9
 
 
+def test_compiling_without_a_compiler_is_one_clear_line(run, small_mnist, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, text = run("--compile")
+    assert code == 2
+    assert text.startswith("error: --compile needs a C++ compiler")
+
+
 def test_fast_dev_run_goes_through_everything(run, small_mnist):
     code, _ = run("--fast_dev_run", "1")
     assert code == 0

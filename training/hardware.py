@@ -1,9 +1,13 @@
 """Which device, and how fast to calculate on it."""
 
 import logging
+import os
+import shutil
 
 import pytorch_lightning as pl
 import torch
+
+from text_recognizer.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,13 @@ def fast_precision(accelerator: str) -> str:
     has_amx = torch.cpu.get_capabilities().get("amx_bf16", False) if hasattr(torch.cpu, "get_capabilities") else False
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.backends.mps.is_available())
     return "bf16-mixed" if on_cpu and has_amx else "32-true"
+
+
+def check_compiler() -> None:
+    """Raise UserError where `torch.compile` could not work: on a CPU it needs a C++ compiler."""
+    compilers = (os.environ.get("CXX", "g++"), "g++", "clang++", "cl")
+    if not torch.cuda.is_available() and not any(map(shutil.which, compilers)):
+        raise UserError("--compile needs a C++ compiler, and there is none here. Install g++, or leave --compile out.")
 
 
 def in_words(trainer: pl.Trainer) -> str:

@@ -125,6 +125,7 @@ def make_model(choice: cli.Choice, run: Run, config: DataConfig) -> pl.Lightning
         load_weights(model, run.load_checkpoint, run.model_class, config.mapping)
     network.to(memory_format=torch.channels_last)  # the order of numbers that convolutions are fastest in
     if run.compile:
+        hardware.check_compiler()
         network.compile()
     return model
 

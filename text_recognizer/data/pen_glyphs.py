@@ -1,8 +1,7 @@
 """Pen paths as points: reads pen_paths.toml and resamples every allograph to the same number of points."""
 
-from __future__ import annotations
-
 import functools
+import itertools
 import math
 import tomllib
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ import torch
 from torch import Tensor
 
 POINTS = 96  # points per allograph: at most 1.2 pixels apart in a 24-pixel box, even for the longest paths
-SMOOTHING = (0.0, 0.5, 1.1)  # standard deviation, in grid units, of the smoothing along the path at each level
+SMOOTHING = (0.0, 0.5, 1.1)  # grid units: standard deviation of the smoothing along the path at each level
 SMOOTHING_SHARE = 0.05  # of a stroke's length at most: dots and commas stay what they are
-DOT_RADIUS = 0.3  # grid units; people draw a dot as a tiny ring or tick
+DOT_RADIUS = 0.4  # grid units; people draw a dot as a tiny ring or tick
 STROKES = 5  # no allograph lifts the pen more often
 
 
@@ -53,25 +52,25 @@ def parse_strokes(path: str) -> list[list[tuple[float, float, bool]]]:
 
 
 def smooth_curve(points: np.ndarray, steps: int = 12) -> np.ndarray:
-    """A centripetal Catmull-Rom curve (Barry and Goldman's pyramid) through `points` (K, 2), K >= 2; `steps` per gap.
+    """A Catmull-Rom curve through `points` (K, 2), K >= 2, with `steps` points for each gap.
 
-    The centripetal spacing of the knots keeps a curve through uneven points free of loops and cusps.
+    Evaluated by the pyramid of Barry and Goldman (1988), with centripetal knots, which keep a curve through
+    uneven points free of loops and cusps (Yuksel et al., 2011).
     """
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     gaps = np.maximum(np.hypot(*np.diff(padded, axis=0).T), 1e-6) ** 0.5
     knots = np.concatenate([[0.0], np.cumsum(gaps)])
-    curve = [points[:1]]
-    for i in range(len(points) - 1):
-        p, t = padded[i : i + 4], knots[i : i + 4]
-        at = np.linspace(t[1], t[2], steps + 1)[1:, None]
+    count = len(points) - 1
+    p = [padded[k : k + count, None] for k in range(4)]  # four neighbours for each gap: (K - 1, 1, 2)
+    t = [knots[k : k + count, None, None] for k in range(4)]
+    at = t[1] + (t[2] - t[1]) * np.linspace(0, 1, steps + 1)[1:, None]  # (K - 1, steps, 1)
 
-        def between(a, b, left, right, at=at):
-            return ((right - at) * a + (at - left) * b) / (right - left)
+    def between(a: np.ndarray, b: np.ndarray, i: int, j: int) -> np.ndarray:
+        return ((t[j] - at) * a + (at - t[i]) * b) / (t[j] - t[i])
 
-        a = [between(p[k], p[k + 1], t[k], t[k + 1]) for k in range(3)]
-        b = [between(a[k], a[k + 1], t[k], t[k + 2]) for k in range(2)]
-        curve.append(between(b[0], b[1], t[1], t[2]))
-    return np.concatenate(curve)
+    a = [between(p[k], p[k + 1], k, k + 1) for k in range(3)]
+    b = [between(a[k], a[k + 1], k, k + 2) for k in range(2)]
+    return np.concatenate([points[:1], between(b[0], b[1], 1, 2).reshape(-1, 2)])
 
 
 def trace(stroke: list[tuple[float, float, bool]]) -> np.ndarray:
@@ -81,12 +80,12 @@ def trace(stroke: list[tuple[float, float, bool]]) -> np.ndarray:
         angles = np.linspace(0, 2 * math.pi, 9)
         return xy + DOT_RADIUS * np.stack([np.sin(angles), np.cos(angles)], axis=1)
     ends = [0, *(i for i in range(1, len(xy) - 1) if stroke[i][2]), len(xy) - 1]
-    runs = [smooth_curve(xy[a : b + 1]) for a, b in zip(ends, ends[1:], strict=False)]
+    runs = [smooth_curve(xy[a : b + 1]) for a, b in itertools.pairwise(ends)]
     return np.concatenate([runs[0], *(run[1:] for run in runs[1:])])
 
 
 def smooth_along(xy: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing of evenly spaced points (K, 2) along their path, `sigma` in points; the ends stay put."""
+    """Gaussian smoothing, `sigma` points wide, of evenly spaced points (K, 2); the ends stay put."""
     reach = min(math.ceil(3 * sigma), len(xy) - 1)
     if reach < 1:
         return xy
@@ -98,7 +97,7 @@ def smooth_along(xy: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def resample(strokes: list[list[tuple[float, float, bool]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Spread POINTS points evenly over the strokes: (L, P, 2) positions, (P,) stroke numbers, (P,) places along it."""
+    """Spread POINTS points evenly: (L, P, 2) positions, (P,) stroke numbers, (P,) places along the stroke."""
     courses = [trace(stroke) for stroke in strokes]
     reaches = [np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(course, axis=0).T))]) for course in courses]
     lengths = np.array([reach[-1] for reach in reaches])
@@ -129,12 +128,16 @@ def read_glyphs(path: Path) -> Glyphs:
         raise ValueError(f"{path.name}: {error}") from error
     shapes, first, count = [], {}, {}
     for character, allographs in table.items():
+        if not isinstance(allographs, dict):
+            raise ValueError(f"{path.name}: [{character}] is not a table of allographs")
         first[character], count[character] = len(shapes), len(allographs)
         for name, strokes in allographs.items():
             try:
                 shapes.append(resample(parse_strokes(strokes)))
             except (ValueError, AttributeError) as error:
                 raise ValueError(f"{path.name}: [{character}] {name}: {error}") from error
+    if not shapes:
+        raise ValueError(f"{path.name}: no pen paths")
     xy, stroke, along = (np.stack(part) for part in zip(*shapes, strict=True))
     return Glyphs(torch.from_numpy(xy).float(), torch.from_numpy(stroke), torch.from_numpy(along).float(), first, count)
 

@@ -1,11 +1,10 @@
-"""Ink: turns the course of a pen, given in pixels, into soft-edged uint8 images by batched matrix products."""
-
-from __future__ import annotations
+"""Ink: turns the course of a pen, in pixels, into soft-edged uint8 images by batched matrix products."""
 
 import torch
 from torch import Tensor
 
-SIZE = 28  # pixels
+from text_recognizer.data.pen_layout import SIZE
+
 LEVELS_Y, LEVELS_X = 127, 255  # grey levels of a dab's profile along each axis
 LINE = 2.299  # integral of the dab's profile: what an endless straight line deposits, in dabs per width
 
@@ -26,9 +25,9 @@ def profile(distance: Tensor) -> Tensor:
 def ink(xy: Tensor, length: Tensor, width: Tensor, gain: Tensor) -> Tensor:
     """Draw N pen courses of P dabs each.
 
-    Ink is a sum of dabs; a dab is the product of a profile in y and one in x, so the sum over the dabs is a matrix
-    product. Profiles are rounded to whole numbers: sums stay below 2^24 and are exact in float32 in any order, which
-    makes the image independent of threads, vector units and batch size.
+    Ink is a sum of dabs; a dab is the product of a profile in y and one in x, so the sum over the dabs is a
+    matrix product. Profiles are rounded to whole numbers: their sums stay below 2^24 and so are exact in
+    float32 in any order, which makes the image independent of threads, vector units and batch size.
 
     Args:
         xy: (N, P, 2) float32 places of the dabs in pixels.

@@ -2,5 +2,6 @@
 
 from text_recognizer.models.cnn import CNN
 from text_recognizer.models.mlp import MLP
+from text_recognizer.models.resnet import ResNet
 
-__all__ = ["CNN", "MLP"]
+__all__ = ["CNN", "MLP", "ResNet"]
