@@ -100,7 +100,7 @@ def resample(strokes: list[list[tuple[float, float, bool]]]) -> tuple[np.ndarray
     """Spread POINTS points evenly: (L, P, 2) positions, (P,) stroke numbers, (P,) places along the stroke."""
     courses = [trace(stroke) for stroke in strokes]
     reaches = [np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(course, axis=0).T))]) for course in courses]
-    lengths = np.array([reach[-1] for reach in reaches])
+    lengths = np.array([reach[-1] for reach in reaches]).round(6)  # so that equally long strokes tie
     if not lengths.all():
         raise ValueError("a stroke of length 0: write a dot as one single point")
     counts = 6 + np.floor((POINTS - 6 * len(strokes)) * lengths / lengths.sum()).astype(int)

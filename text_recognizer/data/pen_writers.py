@@ -14,7 +14,7 @@ HABITS = 2048  # keys of a writer from here on are habits, one for each characte
 STYLE = {
     "slant": (-0.25, 0.7),  # pixels to the right per pixel of height
     "turn": (-0.15, 0.15),  # radians, nearly
-    "aspect": (0.72, 1.45),  # width of the letters
+    "aspect": (0.8, 1.45),  # width of the letters
     "size": (19.0, 25.5),  # pixels, the longer side of a letter's box
     "weight": (0.0, 1.0),  # from the finest pen to the thickest
     "gain": (1.2, 3.0),  # overexposure: low is a soft pencil, high a crisp pen
