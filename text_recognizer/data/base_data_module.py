@@ -1,8 +1,7 @@
 """What all datasets of the course have in common."""
 
-import logging
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -10,12 +9,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from text_recognizer.data.dataset import Batches, as_it_is
-from text_recognizer.data.download import DownloadError, RawData
+from text_recognizer.data.download import RawData, Source, find_or_download
 from text_recognizer.errors import UserError, nearest
-
-log = logging.getLogger(__name__)
-
-Source = Literal["auto", "download", "pen"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,8 @@ class BaseDataModule(pl.LightningDataModule):
         if self.splits:
             return
         try:
-            self._prepare(self._find_or_download())
+            stand_in = "Embedded pen-stroke handwriting stands" if self.has_stand_in else None
+            self._prepare(find_or_download(RawData.load(self.dataset), self.source, self._ready(), stand_in))
         except OSError as error:
             place = error.filename or "the data folder"
             raise UserError(
@@ -114,27 +110,6 @@ class BaseDataModule(pl.LightningDataModule):
         self.splits = self._load(real)
         raw = RawData.load(self.dataset)
         self.source_used = f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
-
-    def _find_or_download(self) -> bool:
-        """Return True if the real data is on disk, False if pen strokes must stand in."""
-        if self.source == "pen":
-            return False
-        if self._ready():
-            return True
-        raw = RawData.load(self.dataset)
-        try:
-            raw.ensure()
-        except DownloadError as error:
-            if self.source == "download" or not self.has_stand_in:
-                raise UserError(f"{error}. {raw.where_to_put()}, or connect to the network.") from error
-            log.warning(
-                "THIS IS NOT %s. Embedded pen-stroke handwriting stands in for it.\n\n%s.\n%s.",
-                raw.title.upper(),
-                error,
-                raw.where_to_put(),
-            )
-            return False
-        return True
 
     # Loaders
 

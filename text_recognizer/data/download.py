@@ -10,12 +10,15 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from text_recognizer.errors import UserError
 from text_recognizer.paths import data_root, metadata_file, readable
 
 log = logging.getLogger(__name__)
+
+Source = Literal["auto", "download", "pen"]
 
 TIMEOUT_S = (10, 60)  # to connect, and between two pieces of the answer
 
@@ -145,6 +148,35 @@ class RawData:
         """Return the instruction for someone who has no network but can bring the files."""
         names = ", ".join(file.path.name for file in self.files)
         return f"To use the real {self.title}, put {names} into {readable(self.folder)}"
+
+
+def find_or_download(raw: RawData, source: Source, ready: bool, stand_in: str | None) -> bool:
+    """Decide between the real data and its stand-in, as `--source` says, downloading if need be.
+
+    Args:
+        raw: the dataset.
+        source: what the user asked for.
+        ready: whether the real data is on disk already, as downloaded or processed.
+        stand_in: what takes its place, in words; None if nothing can.
+
+    Returns:
+        True: the real data is on disk. False: the stand-in must do, and the user has been told.
+
+    Raises:
+        UserError: the real data cannot be had, and nothing may take its place.
+    """
+    if source == "pen":
+        return False
+    if ready:
+        return True
+    try:
+        raw.ensure()
+    except DownloadError as error:
+        if source == "download" or stand_in is None:
+            raise UserError(f"{error}. {raw.where_to_put()}, or connect to the network.") from error
+        log.warning("THIS IS NOT %s. %s in for it.\n\n%s.\n%s.", raw.title.upper(), stand_in, error, raw.where_to_put())
+        return False
+    return True
 
 
 def _brief(error: BaseException) -> str:
