@@ -1,5 +1,6 @@
 """Pieces of English text for synthetic lines."""
 
+import logging
 import re
 import string
 import zipfile
@@ -12,6 +13,8 @@ from text_recognizer.data import cache
 from text_recognizer.data.characters import ALPHANUMERIC, MARKS
 from text_recognizer.data.download import RawData, Source, find_or_download
 from text_recognizer.errors import UserError
+
+log = logging.getLogger(__name__)
 
 DATASET = "brown"
 FORMAT = 1  # of the processed text: raise it when `_brown_text` changes
@@ -119,6 +122,7 @@ def _brown_text(keep_marks: bool) -> np.ndarray:
 
     raw = RawData.load(DATASET)
     raw.ensure()
+    log.info("Reading the %s: half a minute, once.", raw.title)
     folder = str(raw.folder.resolve())
     nltk.data.path.append(folder)  # NLTK opens nothing outside the folders that it knows
     try:
