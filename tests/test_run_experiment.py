@@ -83,9 +83,7 @@ def test_resumed_run_ends_as_if_it_had_not_been_interrupted(run, small_mnist, fo
         patch.setattr(BaseLitModel, "on_train_epoch_start", interrupt, raising=False)
         code, text = run(*arguments)
     assert code != 0
-    assert (
-        f"--resume {interrupted}" in "".join(text.split("\n")).replace("│", "").replace("  ", " ") or "--resume" in text
-    )
+    assert "Go on from the last full epoch with --resume" in " ".join(text.replace("│", " ").split())
     assert not (interrupted / "metrics.json").exists()
     code, _ = run("--resume", str(interrupted))
     assert code == 0
