@@ -86,7 +86,6 @@ def build():
     print("built", flush=True)
     time.sleep(0.5)
     return {{"x": np.arange(10)}}
-assert cache._read is not None
 cache.ensure(Path({str(path)!r}), build)
 """
     # The module alone, without the package's other imports, which would take each process seconds.

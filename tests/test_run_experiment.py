@@ -90,6 +90,13 @@ def test_resumed_run_ends_as_if_it_had_not_been_interrupted(run, small_mnist, fo
     assert same(metrics(folder), metrics(interrupted))
 
 
+def test_checkpoint_holds_the_metrics_of_its_own_epoch(run, small_mnist, folder):
+    run(*TINY, "--lr", "0.0003")
+    states = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    kept = next(state["metrics"] for name, state in states.items() if name.startswith("BestMetrics"))
+    assert {name: metrics(folder)[name] for name in kept} == kept
+
+
 def test_overfitting_two_batches_validates_on_the_very_batches_it_trains_on(run, small_mnist, folder):
     code, _ = run("--overfit_batches", "2", "--max_epochs", "25", "--batch_size", "32")
     figures = metrics(folder)

@@ -57,6 +57,7 @@ class RunFolder:
             filename="best",
             monitor=monitor,
             save_last=True,
+            save_on_train_epoch_end=True,  # after validation alone, it would miss what others note of the epoch
             enable_version_counter=False,
         )
 
