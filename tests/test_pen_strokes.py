@@ -50,8 +50,8 @@ def test_ten_thousand_letters_are_visible_unclipped_and_centred():
     assert ((left + right) / 2 - 13.5).abs().max() <= 2
 
 
-def test_mnist_layout_centres_the_mass_in_a_box_of_20_pixels():
-    images, _ = write_set(LETTERS, 3_000, range(2_000), seed=2, layout="mnist")
+def test_mass_layout_centres_the_mass_in_a_box_of_20_pixels():
+    images, _ = write_set(LETTERS, 3_000, range(2_000), seed=2, layout="mass")
     assert frame(images).max() < VISIBLE
     top, bottom, left, right = boxes(images).T
     longer = torch.maximum(bottom - top, right - left) + 1

@@ -6,8 +6,8 @@ import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from text_recognizer.data.dataset import ImageDataset
-from training import report
-from training.report import Predictions
+from training import report, report_character
+from training.report_character import Predictions
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_pictures_are_drawn_even_when_all_or_nothing_is_right(accuracy, tmp_path
     found = Predictions(labels, labels if accuracy else labels.flip(0), torch.ones(10))
     data = ImageDataset(torch.zeros(10, 28, 28, dtype=torch.uint8), labels)
     names = ("T-shirt/top", *"abcdefghi")
-    report.plot_predictions(found, data, names, tmp_path / "predictions.png")
-    report.plot_confusion(found, names, tmp_path / "confusion.png")
+    report_character.plot_predictions(found, data, names, tmp_path / "predictions.png")
+    report_character.plot_confusion(found, names, tmp_path / "confusion.png")
     assert (tmp_path / "predictions.png").stat().st_size > 5000
     assert (tmp_path / "confusion.png").stat().st_size > 5000
 

@@ -127,3 +127,21 @@ def test_cleaning_leaves_only_what_is_asked_for():
     assert clean("  Don't -- stop,\n\tcafé 3.5% ", keep_marks=False) == "Dont stop caf 35"
     assert clean("  Don't -- stop,\n\tcafé 3.5% ", keep_marks=True) == "Don't -- stop, caf 3.5"
     assert set(clean("".join(map(chr, range(32, 300))), keep_marks=False)) <= {*ALPHANUMERIC, " "}
+
+
+def test_many_pieces_at_once_are_like_single_ones(corpus):
+    generator = SentenceGenerator(max_length=16)
+    codes = generator.generate_codes(4000, np.random.default_rng(0))
+    assert codes.shape == (4000, 16)
+    texts = [bytes(row[row > 0]).decode() for row in codes]
+    assert [bytes(row).rstrip(b"\0").decode() for row in codes] == texts  # zeros stand at the end alone
+    assert set(texts) == pieces("The jury said No evidence took place It isnt 5 is it", 16)
+    again = generator.generate_codes(4000, np.random.default_rng(0))
+    assert np.array_equal(codes, again)
+
+
+def test_text_key_changes_with_the_text(corpus):
+    keys = {SentenceGenerator(16).text_key(), SentenceGenerator(9).text_key()}
+    assert len(keys) == 1
+    assert SentenceGenerator(16, keep_marks=True).text_key() not in keys
+    assert SentenceGenerator(16, source="pen").text_key() not in keys

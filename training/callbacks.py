@@ -62,7 +62,7 @@ class EpochLines(pl.Callback):
         log.info("epoch %d/%s: %s (%.0f s)", trainer.current_epoch + 1, trainer.max_epochs, ", ".join(figures), seconds)
 
 
-_SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc")
+_SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "val_cer")
 
 
 class BestMetrics(pl.Callback):
@@ -141,8 +141,8 @@ class HowToGoOn(pl.Callback):
 class TestPredictions(pl.Callback):
     """Collect what the model said of each test picture, in the dataset's order.
 
-    After testing, `labels`, `predicted` (both (N,) int64) and `confidence` ((N,) float32, the probability that the
-    model gave its answer) are on the CPU.
+    After testing, `labels` and `predicted` (int64, (N,) for characters or (N, places) for lines) and `confidence`
+    ((N,) float32, the probability that the model gave its answer) are on the CPU.
     """
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -152,12 +152,12 @@ class TestPredictions(pl.Callback):
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
-        outputs: Tensor,
+        outputs: tuple[Tensor, Tensor],
         batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        confidence, predicted = outputs.float().softmax(dim=1).max(dim=1)
+        predicted, confidence = outputs
         self._batches.append((batch[1].cpu(), predicted.cpu(), confidence.cpu()))
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

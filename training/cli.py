@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, NoneType, UnionType
+from types import NoneType, UnionType
 
 import pytorch_lightning as pl
 import yaml
@@ -16,10 +16,10 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from torch import nn
 
 import text_recognizer.data
-import text_recognizer.lit_models
 import text_recognizer.models
 from text_recognizer.data import BaseDataModule
 from text_recognizer.errors import UserError, nearest
+from training.choices import class_names, find_class, lit_class, owners
 
 # What the program sets itself, or what would take away the run folder.
 NOT_TRAINER_FLAGS = {
@@ -70,9 +70,9 @@ def parse(arguments: Sequence[str], run_options: Callable) -> Choice:
         SystemExit: after `--help` or `--print_config`.
     """
     names = _chosen_names(arguments, run_options)
-    data_class = _find_class(text_recognizer.data, "data_class", names["data_class"])
-    model_class = _find_class(text_recognizer.models, "model_class", names["model_class"])
-    lit_class = text_recognizer.lit_models.BaseLitModel
+    data_class = find_class(text_recognizer.data, "data_class", names["data_class"])
+    model_class = find_class(text_recognizer.models, "model_class", names["model_class"])
+    lit_model_class = lit_class(data_class.task, names["loss"])
 
     parser = _Parser(
         prog="run_experiment.py",
@@ -87,7 +87,7 @@ def parse(arguments: Sequence[str], run_options: Callable) -> Choice:
     parser.add_function_arguments(run_options, None)
     parser.add_class_arguments(data_class, None)
     parser.add_class_arguments(model_class, None, skip={"data_config"})
-    parser.add_class_arguments(lit_class, None, skip={"model", "data_config"})
+    parser.add_class_arguments(lit_model_class, None, skip={"model", "data_config"})
     parser.add_class_arguments(pl.Trainer, None, skip=NOT_TRAINER_FLAGS)
     try:
         settings = parser.parse_args(_with_explicit_booleans(parser, arguments))
@@ -99,14 +99,7 @@ def parse(arguments: Sequence[str], run_options: Callable) -> Choice:
             settings[name] = str(Path(settings[name]).expanduser().resolve())
     repeatable = settings.clone()
     repeatable["resume"] = None
-    return Choice(data_class, model_class, lit_class, settings, parser.dump(repeatable, skip_validation=True))
-
-
-def class_names(package: ModuleType) -> list[str]:
-    """Return the names of a package's classes that a user can choose."""
-    base = BaseDataModule if package is text_recognizer.data else nn.Module
-    exported = (getattr(package, name) for name in package.__all__)
-    return sorted(cls.__name__ for cls in exported if issubclass(cls, base) and cls is not base)
+    return Choice(data_class, model_class, lit_model_class, settings, parser.dump(repeatable, skip_validation=True))
 
 
 class _Parser(ArgumentParser):
@@ -120,9 +113,9 @@ class _Parser(ArgumentParser):
 
 
 def _chosen_names(arguments: Sequence[str], run_options: Callable) -> dict[str, str]:
-    """Return the data and model class's names: from the flags, else from the config file, else the defaults."""
+    """Return the names of classes and loss: from the flags, else from the config file, else the defaults."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("data_class", "model_class", "config"):
+    for name in ("data_class", "model_class", "loss", "config"):
         first.add_argument(f"--{name}")
     try:
         given, _ = first.parse_known_args(arguments)
@@ -130,10 +123,11 @@ def _chosen_names(arguments: Sequence[str], run_options: Callable) -> dict[str, 
         raise UserError(f"{error.argument_name} needs a value.") from error
     from_file = _read_config(Path(given.config)) if given.config else {}
     defaults = inspect.signature(run_options).parameters
-    return {
+    names = {
         name: str(getattr(given, name) or from_file.get(name) or defaults[name].default)
         for name in ("data_class", "model_class")
     }
+    return names | {"loss": given.loss or from_file.get("loss")}
 
 
 def _read_config(path: Path) -> dict:
@@ -146,13 +140,6 @@ def _read_config(path: Path) -> dict:
     if not isinstance(content, dict):
         raise UserError(f"--config {path} holds no settings: it should have lines like 'max_epochs: 5'.")
     return content
-
-
-def _find_class(package: ModuleType, flag: str, name: str) -> type:
-    names = class_names(package)
-    if name not in names:
-        raise UserError(f"There is no --{flag} '{name}'.{nearest(name, names)} Choose from: {', '.join(names)}.")
-    return getattr(package, name)
 
 
 def _with_explicit_booleans(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
@@ -172,8 +159,8 @@ def _one_line(parser: ArgumentParser, message: str) -> str:
         flag = unknown[1].split("=")[0]
         if not flag.startswith("--"):
             return f"'{flag}' does not belong to any flag. Flags look like --max_epochs 5."
-        if owners := _owners(flag.removeprefix("--")):
-            return f"{flag} is a flag of {' and '.join(owners)}, not of the data and model that were chosen."
+        if others := owners(flag.removeprefix("--")):
+            return f"{flag} is a flag of {' and '.join(others)}, not of the data and model that were chosen."
         return f"There is no flag {flag}.{nearest(flag, flags)} All flags: run_experiment.py --help"
     if missing := re.search(r"argument (\S+): expected one argument", message):
         return f"{missing[1]} needs a value."
@@ -185,12 +172,6 @@ def _one_line(parser: ArgumentParser, message: str) -> str:
             return f"'{name}' is not a setting.{nearest(name, [flag.removeprefix('--') for flag in flags])}"
         return f"--{name} must be {_in_words(hint)}, not '{given[1]}'."
     return " ".join(message.split())
-
-
-def _owners(flag: str) -> list[str]:
-    packages = (text_recognizer.data, text_recognizer.models)
-    classes = [getattr(package, name) for package in packages for name in class_names(package)]
-    return [cls.__name__ for cls in classes if flag in inspect.signature(cls).parameters]
 
 
 def _in_words(hint: object) -> str:

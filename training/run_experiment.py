@@ -1,6 +1,6 @@
 """Train a model on a dataset, test it, and leave a folder with everything worth knowing about the run.
 
-    python training/run_experiment.py --data_class EMNIST --model_class CNN --gpus 1
+    python training/run_experiment.py --data_class MNIST --model_class MLP --gpus 1
 
 `--help` lists the flags of the chosen data and model. It runs from any working directory.
 """

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from training.callbacks import TestPredictions
 
 # The final table, in this order.
 ROWS = (
-    *(f"{split}_{figure}" for split in ("train", "val", "test") for figure in ("loss", "acc")),
+    *(f"{split}_{figure}" for split in ("train", "val", "test") for figure in report.QUANTITIES),
     *("source", "seconds", "samples_per_second", "parameters", "hardware"),
 )
 
@@ -68,10 +69,9 @@ class RunFolder:
     def report(self, metrics: dict[str, Any], predictions: TestPredictions, data: BaseDataModule, title: str) -> None:
         """Write `metrics.json` and the pictures, and print the final table."""
         report.write_json(metrics | {"versions": _versions(), "commit": _commit()}, self.path / "metrics.json")
-        found = report.Predictions(predictions.labels, predictions.predicted, predictions.confidence)
-        mapping = data.config().mapping
-        report.plot_predictions(found, data.splits["test"], mapping, self.path / "predictions.png")
-        report.plot_confusion(found, mapping, self.path / "confusion.png")
+        pictures = import_module(f"training.report_{data.task}")
+        read = (predictions.labels, predictions.predicted, predictions.confidence)
+        pictures.draw(*read, data.splits["test"], data.config().mapping, self.path)
         if (self.path / "metrics.csv").is_file():
             report.plot_curves(self.path / "metrics.csv", self.path / "curves.png")
         rows = {name.replace("_", " "): _in_words(name, metrics[name]) for name in ROWS if name in metrics}
@@ -144,7 +144,7 @@ def with_config_of_resumed_run(arguments: Sequence[str]) -> list[str]:
 
 
 def _in_words(name: str, value: Any) -> str:
-    if name.endswith("_acc"):
+    if name.endswith(("_acc", "_cer")):
         return f"{value:.2%}"
     if name.endswith("_loss"):
         return f"{value:.4f}"

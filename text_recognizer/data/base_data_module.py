@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from text_recognizer.data.augmentation import random_affine
 from text_recognizer.data.dataset import Batches, as_it_is
 from text_recognizer.data.download import RawData, Source, find_or_download
 from text_recognizer.errors import UserError, nearest
@@ -39,14 +40,23 @@ class BaseDataModule(pl.LightningDataModule):
         source: where the data comes from. `auto` takes files on disk, else downloads them, else draws embedded
             pen-stroke handwriting; `download` and `pen` insist on one.
         seed: of splitting, balancing and shuffling.
+        augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
     dataset: ClassVar[str]  # its folder in the data root
+    task: ClassVar[str] = "character"  # what a picture shows
     has_stand_in: ClassVar[bool] = False  # whether pen strokes can take its place
     mean: ClassVar[float] = 0.0
     std: ClassVar[float] = 1.0
 
-    def __init__(self, batch_size: int = 128, num_workers: int = 0, source: Source = "auto", seed: int = 42) -> None:
+    def __init__(
+        self,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        source: Source = "auto",
+        seed: int = 42,
+        augment: bool = False,
+    ) -> None:
         super().__init__()
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, not {batch_size}.")
@@ -62,6 +72,7 @@ class BaseDataModule(pl.LightningDataModule):
         if source == "pen" and not self.has_stand_in:
             raise UserError(f"{type(self).__name__} has no pen-stroke stand-in: leave out source 'pen'.")
         self.batch_size, self.num_workers, self.source, self.seed = batch_size, num_workers, source, seed
+        self.augment = augment
         self.splits: dict[str, Dataset] = {}  # train, val, test: filled by setup()
         self.source_used: str | None = None  # filled by setup(): what the data really is
 
@@ -108,8 +119,11 @@ class BaseDataModule(pl.LightningDataModule):
             return
         real = self.source != "pen" and (self._ready() or not self.has_stand_in)
         self.splits = self._load(real)
+        self.source_used = self._source_in_words(real)
+
+    def _source_in_words(self, real: bool) -> str:
         raw = RawData.load(self.dataset)
-        self.source_used = f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
+        return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
 
     # Loaders
 
@@ -125,6 +139,13 @@ class BaseDataModule(pl.LightningDataModule):
         """Return test batches."""
         return self._loader("test")
 
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Augment the pictures of a training batch, once they are on the device."""
+        if not self.augment or not self.trainer.training or self._overfitting():
+            return batch
+        images, labels = batch
+        return random_affine(images), labels
+
     def _overfitting(self) -> bool:
         return self.trainer is not None and self.trainer.overfit_batches > 0
 
@@ -132,7 +153,7 @@ class BaseDataModule(pl.LightningDataModule):
         data = self.splits[split]
         return DataLoader(
             data,
-            batch_sampler=Batches(len(data), self.batch_size, shuffle, self.seed),
+            batch_sampler=Batches(len(data), self.batch_size, shuffle, self.seed, getattr(data, "endless", False)),
             collate_fn=as_it_is,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,

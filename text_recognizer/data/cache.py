@@ -35,36 +35,43 @@ def cache_file(dataset: str, name: str, key: str) -> Path:
     return data_root() / "processed" / dataset / f"{name}-{key}.h5"
 
 
-def ensure(path: Path, build: Callable[[], Arrays]) -> None:
-    """Make sure that `path` holds what `build()` returns, calling it only if need be, once among all processes."""
+def ensure(path: Path, build: Callable[[], Arrays], compress: bool = False) -> None:
+    """Make sure that `path` holds what `build()` returns, calling it only if need be, once among all processes.
+
+    Args:
+        path: from `cache_file`.
+        build: makes the arrays.
+        compress: a smaller file, somewhat slower to write and read.
+    """
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():  # another process may have made it while this one waited
-            _write(path, build())
+            _write(path, build(), compress)
 
 
-def load(path: Path, build: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays of `path`; a damaged file is made again, with a warning."""
-    ensure(path, build)
+def load(path: Path, build: Callable[[], Arrays], compress: bool = False) -> Arrays:
+    """Return the arrays of `path`, as `ensure` makes it; a damaged file is made again, with a warning."""
+    ensure(path, build, compress)
     try:
         return _read(path)
     except (OSError, KeyError) as error:
         log.warning("%s is damaged (%s): making it again.", readable(path), error)
         path.unlink(missing_ok=True)
-        ensure(path, build)
+        ensure(path, build, compress)
         return _read(path)
 
 
-def _write(path: Path, arrays: Arrays) -> None:
+def _write(path: Path, arrays: Arrays, compress: bool) -> None:
     # The process id keeps two machines that share a disk, where locks may not work, out of each other's file.
     unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
+    compression = "lzf" if compress else None  # LZF: fast, and part of every h5py
     try:
         with h5py.File(unfinished, "w") as file:
             for name, array in arrays.items():
                 block = (min(ROWS_PER_BLOCK, len(array)), *array.shape[1:])
-                file.create_dataset(name, data=array, chunks=block, fletcher32=True)
+                file.create_dataset(name, data=array, chunks=block, fletcher32=True, compression=compression)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

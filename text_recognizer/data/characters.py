@@ -7,7 +7,7 @@ import numpy as np
 
 from text_recognizer.errors import UserError
 
-# Start of a line, blank (CTC's "no character here"), end of a line, padding.
+# Start of a line, blank ("no character here"), end of a line, padding.
 START, BLANK, END, PADDING = SPECIAL_TOKENS = ("<B>", "<S>", "<E>", "<P>")
 
 # EMNIST's byclass labels 0-61, in this order.

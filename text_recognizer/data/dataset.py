@@ -51,10 +51,18 @@ class Batches(Sampler[np.ndarray]):
 
     Shuffled batches come in an order that depends on `seed` and the epoch alone, never on a global random state: an
     interrupted run that goes on with epoch 7 sees what it would have seen.
+
+    Args:
+        length: samples in an epoch.
+        batch_size: samples in a batch.
+        shuffle: whether each epoch has an order of its own.
+        seed: of that order.
+        endless: the dataset makes a sample for any index: shuffled epochs count on, so that none repeats another.
     """
 
-    def __init__(self, length: int, batch_size: int, shuffle: bool, seed: int) -> None:
+    def __init__(self, length: int, batch_size: int, shuffle: bool, seed: int, endless: bool = False) -> None:
         self.length, self.batch_size, self.shuffle, self.seed = length, batch_size, shuffle, seed
+        self.endless = endless
         self.epoch = 0
 
     @property
@@ -72,6 +80,8 @@ class Batches(Sampler[np.ndarray]):
         order = np.arange(self.length)
         if self.shuffle:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+            if self.endless:
+                order += self.epoch * self.length
         for start in range(0, self.length, self.batch_size):
             yield order[start : start + self.batch_size]
 

@@ -33,6 +33,7 @@ class EMNIST(BaseDataModule):
             embedded pen-stroke handwriting; `download` and `pen` insist on one.
         balance: leave out pictures of frequent characters, until none has more than the average had.
         seed: of splitting, balancing and shuffling.
+        augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
     dataset = "emnist"
@@ -40,27 +41,33 @@ class EMNIST(BaseDataModule):
     val_fraction = 0.2
 
     def __init__(
-        self, batch_size: int = 128, num_workers: int = 0, source: Source = "auto", balance: bool = True, seed: int = 42
+        self,
+        batch_size: int = 128,
+        num_workers: int = 0,
+        source: Source = "auto",
+        balance: bool = True,
+        seed: int = 42,
+        augment: bool = False,
     ) -> None:
-        super().__init__(batch_size, num_workers, source, seed)
+        super().__init__(batch_size, num_workers, source, seed, augment)
         self.balance = balance
 
     def config(self) -> DataConfig:
         return DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=MAPPING)
 
     def _ready(self) -> bool:
-        return super()._ready() or _processed_file().is_file()
+        return super()._ready() or processed_file().is_file()
 
     def _prepare(self, real: bool) -> None:
         if real:
-            cache.ensure(_processed_file(), _process)
+            cache.ensure(processed_file(), _process)
         else:
-            pen_set.prepare(ALPHANUMERIC, layout="emnist")
+            pen_set.prepare(ALPHANUMERIC, layout="box")
 
     def _load(self, real: bool) -> dict[str, ImageDataset]:
         if not real:
-            return pen_set.load(ALPHANUMERIC, layout="emnist", first_class=FIRST_CLASS)
-        arrays = {name: torch.from_numpy(array) for name, array in cache.load(_processed_file(), _process).items()}
+            return pen_set.load(ALPHANUMERIC, layout="box", first_class=FIRST_CLASS)
+        arrays = {name: torch.from_numpy(array) for name, array in cache.load(processed_file(), _process).items()}
         images, labels = arrays["train_images"], arrays["train_labels"]
         generator = torch.Generator().manual_seed(self.seed)
         order = balanced(labels, generator) if self.balance else torch.arange(len(labels))
@@ -87,7 +94,8 @@ def balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
     return by_class[rank_in_class < cap].sort().values
 
 
-def _processed_file() -> Path:
+def processed_file() -> Path:
+    """Return where the processed archive is kept; its name changes with its content."""
     archive = RawData.load(EMNIST.dataset).files[0]
     return cache.cache_file(EMNIST.dataset, "byclass", cache.content_key(archive=archive.sha256, format=FORMAT))
 

@@ -13,6 +13,7 @@ class FashionMNIST(MNIST):
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
         source: where the data comes from. `auto` takes files on disk, else downloads them; `download` the same.
         seed: of splitting and shuffling.
+        augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
     dataset = "fashion_mnist"

@@ -21,6 +21,7 @@ class MNIST(BaseDataModule):
         source: where the data comes from. `auto` takes files on disk, else downloads them, else draws embedded
             pen-stroke handwriting; `download` and `pen` insist on one.
         seed: of splitting and shuffling.
+        augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
     dataset = "mnist"
@@ -36,11 +37,11 @@ class MNIST(BaseDataModule):
         if real:
             RawData.load(self.dataset).ensure()
         else:
-            pen_set.prepare(self.classes, layout="mnist")
+            pen_set.prepare(self.classes, layout="mass")
 
     def _load(self, real: bool) -> dict[str, ImageDataset]:
         if not real:
-            return pen_set.load(self.classes, layout="mnist", mean=self.mean, std=self.std)
+            return pen_set.load(self.classes, layout="mass", mean=self.mean, std=self.std)
         images, labels = self._read("train")
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))
         parts = {"train": order[self.num_val :].sort().values, "val": order[: self.num_val].sort().values}

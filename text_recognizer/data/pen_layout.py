@@ -1,4 +1,4 @@
-"""Where a letter stands in its 28x28 image: EMNIST's layout, MNIST's, and the line that marks stand on."""
+"""Where a letter stands in its 28x28 image: its box or its mass in the middle; and the line that marks stand on."""
 
 import math
 
@@ -41,9 +41,9 @@ def place(
         edge: (N,) pixels by which ink reaches beyond the path.
         is_mark: (N,) bool.
         size: (N,) pixels, the longer side of a letter's box.
-        mass: (N,) in [0, 1], how far EMNIST's layout is drawn towards the centre of mass.
+        mass: (N,) in [0, 1], how far the layout "box" is drawn towards the centre of mass.
         jitter: (N, 2) pixels.
-        layout: "emnist" or "mnist".
+        layout: "box" or "mass", what is put into the middle.
 
     Returns:
         (N, P, 2) float32 in pixels.
@@ -53,12 +53,12 @@ def place(
     high = xy.masked_fill(~drawn, -math.inf).amax(dim=1)
     middle, extent = (low + high) / 2, high - low
 
-    size = torch.full_like(size, MNIST_SIZE) if layout == "mnist" else size
+    size = torch.full_like(size, MNIST_SIZE) if layout == "mass" else size
     size = torch.where(is_mark, math.inf, size).clamp(max=SIZE - 2 * BORDER)
     fit = (size - 2 * edge) / extent.amax(dim=1).clamp(min=1)
     unit = torch.where(is_mark, fit.clamp(max=UNIT), fit)[:, None]
     offset = (middle - centre_of_mass(xy, inked)) * unit
-    if layout == "emnist":
+    if layout == "box":
         offset = (mass[:, None] * offset).clamp(-1.2, 1.2) + jitter
     height = LINE - MIDDLE + (middle[:, 1] - LINE_Y) * unit[:, 0]
     on_line = jitter + torch.stack([torch.zeros_like(height), height], dim=1)

@@ -19,14 +19,14 @@ SEED = 1998  # of the drawing: like a download, the set is the same in every run
 
 def prepare(classes: Sequence[str], layout: str) -> None:
     """Draw the set unless it is on disk."""
-    cache.ensure(_file(classes, layout), lambda: _draw(classes, layout))
+    cache.ensure(set_file(classes, layout), lambda: _draw(classes, layout))
 
 
 def load(
     classes: Sequence[str], layout: str, first_class: int = 0, mean: float = 0.0, std: float = 1.0
 ) -> dict[str, ImageDataset]:
     """Return the splits; the label of `classes[k]` is `first_class + k`."""
-    arrays = cache.load(_file(classes, layout), lambda: _draw(classes, layout))
+    arrays = cache.load(set_file(classes, layout), lambda: _draw(classes, layout))
     return {
         split: ImageDataset(
             torch.from_numpy(arrays[f"{split}_images"]),
@@ -38,7 +38,8 @@ def load(
     }
 
 
-def _file(classes: Sequence[str], layout: str) -> Path:
+def set_file(classes: Sequence[str], layout: str) -> Path:
+    """Return where the set is kept; its name changes with its content."""
     writers = {split: [people.start, people.stop] for split, people in WRITERS.items()}
     key = cache.content_key(
         classes="".join(classes), layout=layout, sizes=SIZES, writers=writers, seed=SEED, version=VERSION

@@ -25,8 +25,8 @@ class PenStrokes:
 
     Args:
         characters: what the labels stand for, in order; each must be in pen_paths.toml.
-        layout: "emnist" puts a letter's box into the middle, as EMNIST does; "mnist" its centre of mass, in a
-            20-pixel box, as MNIST does. Marks keep their size and their height on the line in both.
+        layout: "box" puts a letter's box into the middle; "mass" its centre of mass, in a 20-pixel box, as MNIST
+            does. Marks keep their size and their height on the line in both.
         allographs: False: only the first form of each character.
         writers: False: everyone writes in the average style and has no habits.
         warp: False: no variation from letter to letter.
@@ -38,13 +38,13 @@ class PenStrokes:
     def __init__(
         self,
         characters: Sequence[str],
-        layout: Literal["emnist", "mnist"] = "emnist",
+        layout: Literal["box", "mass"] = "box",
         allographs: bool = True,
         writers: bool = True,
         warp: bool = True,
     ) -> None:
-        if layout not in ("emnist", "mnist"):
-            raise ValueError(f"layout must be 'emnist' or 'mnist', not {layout!r}")
+        if layout not in ("box", "mass"):
+            raise ValueError(f"layout must be 'box' or 'mass', not {layout!r}")
         self.characters = tuple(characters)
         self.layout = layout
         self.allographs = allographs
@@ -137,7 +137,7 @@ def write_set(
     count: int,
     writers: range,
     seed: int,
-    layout: Literal["emnist", "mnist"] = "emnist",
+    layout: Literal["box", "mass"] = "box",
     allographs: bool = True,
     writer_styles: bool = True,
     warp: bool = True,

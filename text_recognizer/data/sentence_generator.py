@@ -1,5 +1,6 @@
 """Pieces of English text for synthetic lines."""
 
+import hashlib
 import logging
 import re
 import string
@@ -44,32 +45,51 @@ class SentenceGenerator:
         self.keep_marks, self.source = keep_marks, source
         self.source_used: str | None = None  # filled by the first generate()
         self._random = np.random.default_rng(seed)
-        self._text: str | None = None
+        self._text: np.ndarray | None = None  # ASCII codes, uint8
         self._possible: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def generate(self, max_length: int | None = None) -> str:
         """Return a piece of 1 to `max_length` characters; the one given to the constructor unless given here."""
-        length = self.max_length if max_length is None else _checked(max_length)
-        if self._text is None:
-            self._load()
+        start, end = self._pick(1, self.max_length if max_length is None else _checked(max_length), self._random)
+        return self._text[start[0] : end[0]].tobytes().decode("ascii")
+
+    def generate_codes(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return many pieces at once, as ASCII codes (count, max_length) uint8, with zeros after each piece.
+
+        All randomness comes from `random`.
+        """
+        start, end = self._pick(count, self.max_length, random)
+        place = start[:, None] + np.arange(self.max_length)
+        return np.where(place < end[:, None], self._text[np.minimum(place, len(self._text) - 1)], 0).astype(np.uint8)
+
+    def text_key(self) -> str:
+        """Return 12 hex digits that change whenever the text does."""
+        self.load()
+        return hashlib.sha256(self._text.tobytes()).hexdigest()[:12]
+
+    def _pick(self, count: int, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return where `count` pieces of at most `length` characters start and end in the text, each (count,)."""
+        self.load()
         if length not in self._possible:
             self._possible[length] = self._words_that_fit(length)
         words, choices = self._possible[length]
-        pick = self._random.integers(len(words))
+        pick = random.integers(len(words), size=count)
         first = words[pick]
-        last = first + self._random.integers(choices[pick])
-        return self._text[self._starts[first] : self._ends[last]]
+        return self._starts[first], self._ends[first + random.integers(choices[pick])]
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Bring the text to disk and memory, unless it is there; the first piece does it too."""
+        if self._text is not None:
+            return
         raw = RawData.load(DATASET)
         real = find_or_download(raw, self.source, raw.present() or _processed_file(self.keep_marks).is_file(), STAND_IN)
         self.source_used = f"{raw.title} ({raw.source})" if real else "Python's documentation (not the Brown corpus)"
         if real:
             arrays = cache.load(_processed_file(self.keep_marks), lambda: {"text": _brown_text(self.keep_marks)})
-            self._text = arrays["text"].tobytes().decode("ascii")
+            self._text = arrays["text"]
         else:
-            self._text = clean(_documentation(), self.keep_marks)
-        spaces = np.flatnonzero(np.frombuffer(self._text.encode("ascii"), np.uint8) == ord(" "))
+            self._text = _codes(clean(_documentation(), self.keep_marks))
+        spaces = np.flatnonzero(self._text == ord(" "))
         self._starts = np.concatenate([[0], spaces + 1])
         self._ends = np.concatenate([spaces, [len(self._text)]])
 
@@ -133,4 +153,8 @@ def _brown_text(keep_marks: bool) -> np.ndarray:
         raise UserError(f"{raw.files[0].path.name} is not the Brown corpus: {error}") from error
     finally:
         nltk.data.path.remove(folder)
-    return np.frombuffer(clean(text, keep_marks).encode("ascii"), np.uint8)
+    return _codes(clean(text, keep_marks))
+
+
+def _codes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)

@@ -1,5 +1,7 @@
 """The LightningModule around a network that tells classes apart: loss, optimizer, accuracy."""
 
+from typing import ClassVar
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,9 @@ class BaseLitModel(pl.LightningModule):
         one_cycle_max_lr: if set, the learning rate rises to this value and falls again over the whole run, batch by
             batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
     """
+
+    task: ClassVar[str] = "character"  # what the pictures show; the command line chooses by it,
+    own_loss: ClassVar[str | None] = None  # and by the one loss that only this class knows
 
     def __init__(
         self,
@@ -67,9 +72,14 @@ class BaseLitModel(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
         self._step(batch, "val", self.val_acc)
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        """Return the logits, for those who want to look at them."""
-        return self._step(batch, "test", self.test_acc)[1]
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> tuple[Tensor, Tensor]:
+        """Return what `read` does, for those who want to look at it."""
+        return self.read(self._step(batch, "test", self.test_acc)[1])
+
+    def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the most probable classes (B,) int64 of (B, classes) logits, and their probabilities (B,)."""
+        confidence, predicted = logits.float().softmax(dim=1).max(dim=1)
+        return predicted, confidence
 
     def _step(self, batch: tuple[Tensor, Tensor], split: str, accuracy: MulticlassAccuracy) -> tuple[Tensor, Tensor]:
         images, labels = batch

@@ -44,7 +44,7 @@ ONE_HOT: dict[str, tuple[Change, Change]] = {
 }
 
 # What is left of torch.nn.functional's losses compares pairs or triplets of embeddings, counts, or measurements with a
-# variance, or needs lengths (ctc_loss): none of them takes logits and a class.
+# variance, or needs lengths: none of them takes logits and a class.
 
 
 def get_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
