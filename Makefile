@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := requirements/prod.txt requirements/dev.txt
-SOURCES := text_recognizer training tests benchmarks
+SOURCES := text_recognizer training tests benchmarks curriculum $(wildcard lab*/homework)
 
 # The main job; try others with `make train ARGS="--data_class MNIST --model_class MLP"`.
 ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_cycle_max_lr 2e-3
@@ -13,10 +13,10 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup train test lint lock clean
+.PHONY: help setup train test homework lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/installed  ## make .venv and install everything (does nothing when up to date)
 
@@ -34,12 +34,25 @@ $(VENV)/installed: $(LOCKED)
 train: setup  ## train and test the CNN on embedded handwriting, in a few minutes and without a network
 	$(RUN) training/run_experiment.py $(ARGS)
 
-test: setup lint  ## lint, then run all tests
+test: setup lint check-labs  ## lint, check the labs, then run all tests
 	$(RUN) -m pytest
+
+homework: setup  ## check your homework: make homework LAB=1
+	@test -d lab$(LAB)/homework || { echo "error: which lab? make homework LAB=1" >&2; exit 2; }
+	@$(RUN) -m pytest lab$(LAB)/homework
 
 lint: setup  ## check style and formatting
 	$(RUN) -m ruff check $(SOURCES)
 	$(RUN) -m ruff format --check $(SOURCES)
+
+labs: setup  ## build lab1/, lab2/, ... from labs.toml and the canonical code
+	$(RUN) -m curriculum build
+
+check-labs: setup  ## fail where the labs differ from what `make labs` would build
+	$(RUN) -m curriculum check
+
+diff-labs: setup  ## show what one lab adds to another: make diff-labs A=1 B=2
+	$(RUN) -m curriculum diff $(A) $(B)
 
 lock: setup  ## compile requirements/*.in to the exact set in requirements/*.txt
 	@for name in prod dev; do \

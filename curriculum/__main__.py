@@ -1,0 +1,111 @@
+"""The course tool: build the labs from labs.toml and the canonical code, check them, show what one adds to another.
+
+python -m curriculum build | check | diff A B | list
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from curriculum import check, diff, html, manifest, release, snapshot, tour
+from text_recognizer.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}. Try python -m curriculum --help")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tool; returns the exit code: 1 where `check` found something, 2 where the user can put things right."""
+    try:
+        options = _parser().parse_args(arguments)
+        course = manifest.load(options.root.resolve())
+        return options.command(course, options, Console(soft_wrap=True, highlight=False)) or 0
+    except UserError as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"error: Cannot use {error.filename or 'a file'}: {error.strerror or error}\n")
+        return 2
+
+
+def _build(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+    if (options.upto is None) != (options.out is None):
+        raise UserError("--upto and --out belong together: build --upto 1 --out DIR")
+    if options.out:
+        written, removed = release.build(course, course.lab(options.upto), options.out.resolve(), options.force)
+        console.print(f"{options.out}: {len(written)} files written, {len(removed)} removed")
+        return
+    snapshot.build_packages(course)
+    for name, (written, removed) in snapshot.build(course, course.root, options.force).items():
+        console.print(f"{name}: {len(written)} files written, {len(removed)} removed")
+    for name in tour.write(course):
+        console.print(f"{name}: the tree in its README is up to date again")
+
+
+def _check(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> int:
+    problems = check.check(course)
+    for problem in problems:
+        diff.print_diff(console, problem)
+    if problems:
+        console.print(f"\n{len(problems)} problems. Labs are never edited by hand: `python -m curriculum build`.")
+        return 1
+    sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
+    console.print(f"The labs are as built: {sizes}")
+    return 0
+
+
+def _diff(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+    found = diff.changes(course, options.a, options.b)
+    before, after = course.lab(options.a), course.lab(options.b)
+    if options.html:
+        html.write(options.html, found, before, after)
+        console.print(f"Written: {options.html}")
+    elif console.is_terminal:
+        os.environ.setdefault("LESS", "-RF")  # so that the pager shows colours, and ends by itself after a short text
+        with console.pager(styles=True):
+            diff.show(console, found, before, after)
+    else:
+        diff.show(console, found, before, after)
+
+
+def _list(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+    for lab in course.labs:
+        console.print(f"[bold]{lab.folder}[/]: {lab.title}")
+        for name in course.added(lab):
+            console.print(f"  {name}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
+    parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
+    commands = parser.add_subparsers(required=True, metavar="build | check | diff | list")
+
+    build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
+    build.add_argument("--upto", type=int, metavar="N", help="the last lab of a repository for students ...")
+    build.add_argument("--out", type=Path, metavar="DIR", help="... which is written into this empty folder")
+    build.add_argument("--force", action="store_true", help="drop what was edited by hand in generated files")
+    build.set_defaults(command=_build)
+
+    checking = commands.add_parser("check", help="build again elsewhere, and fail where the labs differ from it")
+    checking.set_defaults(command=_check)
+
+    differing = commands.add_parser("diff", help="show what lab B adds to lab A, and changes in it")
+    differing.add_argument("a", type=int, metavar="A")
+    differing.add_argument("b", type=int, metavar="B")
+    differing.add_argument("--html", type=Path, metavar="FILE", help="write a page to show in class instead")
+    differing.set_defaults(command=_diff)
+
+    listing = commands.add_parser("list", help="list the labs and the files that each adds")
+    listing.set_defaults(command=_list)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

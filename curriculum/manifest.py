@@ -1,0 +1,120 @@
+"""labs.toml, read and checked: which lab owns which file."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from fnmatch import fnmatch
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from text_recognizer.errors import UserError, nearest
+
+NAME = "labs.toml"
+BY_PRODUCTS = ("__pycache__", "logs", ".*", "*.unfinished")  # of running the code: no part of the course
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab, as labs.toml describes it; `adds` are paths or glob patterns, relative to the root."""
+
+    number: int
+    title: str
+    main: str
+    adds: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    may_announce: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        return f"lab{self.number}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All labs, and the rules between them; labs.toml explains the fields."""
+
+    root: Path
+    repository: str
+    canonical: tuple[str, ...]
+    may_differ: tuple[str, ...]
+    ordinary_words: tuple[str, ...]
+    shared: tuple[str, ...]
+    exports: dict[str, dict[str, Any]]
+    labs: tuple[Lab, ...]
+
+    def lab(self, number: int) -> Lab:
+        """Return a lab by its number; raises UserError where there is none."""
+        if not 1 <= number <= len(self.labs):
+            raise UserError(f"There is no lab {number}: the labs go from 1 to {len(self.labs)}.")
+        return self.labs[number - 1]
+
+    @cached_property
+    def canonical_files(self) -> list[str]:
+        """Every file below the canonical folders that a lab must own: all but the generated `__init__.py`."""
+        found = [path for folder in self.canonical for path in files_below(self.root / folder)]
+        names = [path.relative_to(self.root).as_posix() for path in found]
+        return sorted(name for name in names if not name.endswith("/__init__.py"))
+
+    def added(self, lab: Lab) -> list[str]:
+        """Return the files that a lab adds, in the order in which they are taught."""
+        matched = [name for entry in lab.adds for name in self.canonical_files if fnmatch(name, entry)]
+        return list(dict.fromkeys(matched))
+
+    def files(self, lab: Lab) -> list[str]:
+        """Return all of a lab's files but the `__init__.py`, in the order in which they are taught."""
+        return [name for earlier in self.labs[: lab.number] for name in self.added(earlier)]
+
+    def faults(self) -> list[str]:
+        """Say what is wrong with who owns what, a line each."""
+        faults = [
+            f"lab {lab.number} adds '{entry}', which matches no file.{nearest(entry, self.canonical_files)}"
+            for lab in self.labs
+            for entry in lab.adds
+            if not any(fnmatch(name, entry) for name in self.canonical_files)
+        ]
+        for name in self.canonical_files:
+            owners = [lab.number for lab in self.labs for entry in lab.adds if fnmatch(name, entry)]
+            if not owners:
+                faults.append(f"{name} belongs to no lab: list it in the `adds` of one.")
+            if len(owners) > 1:
+                faults.append(f"{name} is owned {len(owners)} times, by lab {' and lab '.join(map(str, owners))}.")
+        return [f"{NAME}: {fault}" for fault in faults]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return every file below a folder, sorted, by-products of running the code left out."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not any(fnmatch(path.name, pattern) for pattern in BY_PRODUCTS):
+            found += files_below(path) if path.is_dir() else [path]
+    return found
+
+
+def load(root: Path) -> Manifest:
+    """Read `labs.toml` in `root`.
+
+    Raises:
+        UserError: it is missing, not TOML, or has a setting too many or too few.
+    """
+    path = root / NAME
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    labs = tuple(_make(Lab, table, f"lab {number}") for number, table in enumerate(content.pop("lab", []), start=1))
+    if [lab.number for lab in labs] != list(range(1, len(labs) + 1)) or not labs:
+        raise UserError(f"{NAME}: the labs must be numbered 1, 2, 3, ... in this order.")
+    return _make(Manifest, content | {"root": root, "labs": labs}, "the file")
+
+
+def _make(cls: type, table: dict[str, Any], where: str) -> Any:
+    known = {field.name for field in fields(cls)}
+    if unknown := table.keys() - known:
+        name = min(unknown)
+        raise UserError(f"{NAME}: '{name}' in {where} is not a setting.{nearest(name, known)}")
+    try:
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
+    except TypeError as error:
+        raise UserError(f"{NAME}: {where} lacks {str(error).split(': ')[-1]}.") from error

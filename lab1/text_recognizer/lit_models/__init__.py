@@ -1,0 +1,5 @@
+"""How a network learns: LightningModules."""
+
+from text_recognizer.lit_models.base import BaseLitModel
+
+__all__ = ["BaseLitModel"]

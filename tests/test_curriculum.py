@@ -1,0 +1,525 @@
+"""The course tool, on copies of the course that a test can break."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from fnmatch import fnmatch
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from curriculum import check, diff, exports, html, manifest, names, release, snapshot, tree
+from curriculum.__main__ import main
+from text_recognizer.data import cache, pen_set
+from text_recognizer.data.pen_strokes import write_set
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Nobody who greps a release of lab 1 finds any of these.
+LATER = r"CNN|EMNIST|ResNet|SentenceGenerator|sentence_generator|Brown|CTC|LSTM|LineLitModel|greedy_decode|line_images"
+TINY = ("--max_epochs", "1", "--limit_train_batches", "2", "--limit_val_batches", "1", "--limit_test_batches", "1")
+ON_CPU = ("--source", "pen", "--accelerator", "cpu", "--num_sanity_val_steps", "0")
+
+Tool = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the course with its labs built."""
+    root = tmp_path_factory.mktemp("course")
+    for name in ("labs.toml", "Makefile", *_shared()):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / name, root / name)
+    for folder in ("text_recognizer", "training", "data/raw"):
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "logs"))
+    snapshot.build(manifest.load(root), root)
+    return root
+
+
+@pytest.fixture
+def course(built: Path, tmp_path: Path) -> Path:
+    """The same, for one test to break."""
+    return shutil.copytree(built, tmp_path / "course")
+
+
+@pytest.fixture
+def tool(course: Path, capsys: pytest.CaptureFixture) -> Tool:
+    """Return a function that runs the tool on `course`; it returns the exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["--root", str(course), *arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def _shared() -> list[str]:
+    patterns = tomllib.loads((REPOSITORY / "labs.toml").read_text())["shared"]
+    return [path.relative_to(REPOSITORY).as_posix() for pattern in patterns for path in REPOSITORY.glob(pattern)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+
+
+# The labs in this repository
+
+
+def test_the_labs_are_as_built():
+    assert check.check(manifest.load(REPOSITORY)) == []
+
+
+def test_between_neighbours_only_new_files_and_may_differ_differ(built):
+    course = manifest.load(built)
+    for one, two in pairwise(course.labs):
+        before, after = snapshot.lab_files(course, one), snapshot.lab_files(course, two)
+        different = [name for name in before if before[name] != after[name]]
+        assert different
+        assert all(any(fnmatch(name, pattern) for pattern in course.may_differ) for name in different)
+        new = [name for name in after if name not in before and not name.endswith("__init__.py")]
+        assert new == course.added(two)
+
+
+# check
+
+
+def test_check_is_green_on_what_was_built(tool):
+    code, out, _ = tool("check")
+    assert code == 0
+    assert "as built" in out
+
+
+def test_check_shows_one_edited_character_as_a_unified_diff(course, tool):
+    edit(course / "lab2/text_recognizer/models/cnn.py", "DROPOUT = 0.25", "DROPOUT = 0.35")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "--- lab2/text_recognizer/models/cnn.py (as it is)" in out
+    assert "+++ lab2/text_recognizer/models/cnn.py (as built)" in out
+    assert "\n-DROPOUT = 0.35\n+DROPOUT = 0.25\n" in out
+
+
+def test_check_shows_a_package_that_differs_from_exports_as_a_unified_diff(course, tool):
+    edit(course / "text_recognizer/models/__init__.py", "from text_recognizer.models.mlp import MLP\n", "")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "\n+from text_recognizer.models.mlp import MLP\n" in out
+
+
+@pytest.mark.parametrize("name", ["text_recognizer/models/transformer.py", "data/raw/iam/metadata.toml"])
+def test_check_reports_a_file_without_an_owner(course, tool, name):
+    (course / name).parent.mkdir(exist_ok=True)
+    (course / name).write_text("")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert f"{name} belongs to no lab" in out
+
+
+@pytest.mark.parametrize("again", ["training/cli.py", "training/cl*.py"])
+def test_check_reports_a_file_that_is_owned_twice(course, tool, again):
+    edit(
+        course / "labs.toml",
+        '    "text_recognizer/models/cnn.py",\n',
+        f'    "text_recognizer/models/cnn.py", "{again}",\n',
+    )
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "training/cli.py is owned 2 times, by lab 1 and lab 2" in out
+
+
+def test_check_reports_an_entry_that_matches_nothing(course, tool):
+    edit(course / "labs.toml", '"text_recognizer/models/cnn.py",', '"text_recognizer/models/cnn.py", "notebooks/*.py",')
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "lab 2 adds 'notebooks/*.py', which matches no file" in out
+
+
+def test_check_reports_later_names_in_lab_1(course, tool):
+    lines = {
+        "from text_recognizer.models.cnn import CNN": "names 'cnn'",
+        "from text_recognizer.data import EMNIST": "names 'EMNIST'",
+        "# later, an EMNISTLines will follow": "names 'EMNISTLines'",
+        "from text_recognizer.data import characters": "imports text_recognizer.data.characters",
+        "import text_recognizer.data.characters": "imports text_recognizer.data.characters",
+    }
+    mlp = course / "text_recognizer/models/mlp.py"
+    first = len(mlp.read_text().splitlines()) + 1
+    with mlp.open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    assert tool("build")[0] == 0
+    code, out, _ = tool("check")
+    assert code == 1
+    for number, report in enumerate(lines.values(), start=first):
+        assert f"lab1/text_recognizer/models/mlp.py:{number}: {report}" in out
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("two layers", ["two"]),
+        ("a network", []),
+        ("two_layers", ["two"]),
+        ("Two2", ["Two"]),
+        ("two-fold", ["two"]),
+        ("a deep LineReader2", ["LineReader"]),
+        ("linereaders", ["linereader"]),
+        ("", []),
+    ],
+)
+def test_modules_count_as_words_and_classes_anywhere(line, found):
+    lines = names.leaks({"two", "LineReader"}, {"a.py": line.encode()})
+    assert [re.search("names '(.*?)'", report)[1] for report in lines] == found
+
+
+def test_check_reports_later_names_in_hand_written_files_unless_they_may_be_announced(course, tool):
+    (course / "lab1/README.md").write_text("Next comes the LSTM.\n")
+    (course / "lab2/homework").mkdir()
+    (course / "lab2/homework/README.md").write_text("Make it a ResNet.\n")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "lab1/README.md:1: names 'LSTM': Next comes the LSTM." in out
+    assert "homework" not in out
+
+
+def test_check_reports_files_that_no_build_made(course, tool):
+    names = ["lab2/text_recognizer/models/old.py", "lab1/training/old.py", "lab1/data/raw/old/metadata.toml"]
+    for name in names:
+        (course / name).parent.mkdir(exist_ok=True)
+        (course / name).write_text("")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert all(f"{name} is stale" in out for name in names)
+
+
+def test_check_reports_what_was_built_and_is_not_wanted_any_more_and_build_removes_it(course, tool):
+    edit(course / "labs.toml", '    "data/raw/brown/*",\n', "")
+    shutil.rmtree(course / "data/raw/brown")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "lab2/data/raw/brown/README.md is stale" in out
+    assert tool("build")[0] == 0
+    assert not (course / "lab2/data/raw/brown").exists()
+    assert tool("check")[0] == 0
+
+
+def test_check_reports_a_missing_file_and_a_lab_that_was_never_built(course, tool):
+    (course / "lab1/training/cli.py").unlink()
+    shutil.rmtree(course / "lab3")
+    _, out, _ = tool("check")
+    assert "lab1/training/cli.py is missing" in out
+    assert "lab3 has not been built" in out
+
+
+# build
+
+
+def test_building_twice_gives_identical_trees(course, tool, tmp_path):
+    before = contents(course)
+    assert tool("build")[0] == 0
+    assert contents(course) == before
+    code = (
+        "import sys; from pathlib import Path; from curriculum import manifest, snapshot; "
+        "snapshot.build(manifest.load(Path(sys.argv[1])), Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", code, str(course), str(tmp_path / seed)]
+        subprocess.run(command, check=True, cwd=REPOSITORY, env=os.environ | {"PYTHONHASHSEED": seed})
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_build_refuses_to_overwrite_a_hand_edited_file_and_says_how_to_keep_or_drop_the_edit(course, tool):
+    mine = course / "lab2/text_recognizer/models/cnn.py"
+    edit(mine, "DROPOUT = 0.25", "DROPOUT = 0.5")
+    edit(course / "text_recognizer/models/mlp.py", '"""', '"""New: ')
+    before = contents(course)
+    code, out, err = tool("build")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: lab2/text_recognizer/models/cnn\.py was generated, and edited by hand .*\n", err)
+    assert "To keep the edit" in err
+    assert "--force" in err
+    assert contents(course) == before
+    assert tool("build", "--force")[0] == 0
+    assert "DROPOUT = 0.25" in mine.read_text()
+    assert tool("check")[0] == 0
+
+
+def test_an_edit_that_moved_into_the_canonical_package_is_no_conflict(course, tool):
+    for root in (course / "lab2", course):
+        edit(root / "text_recognizer/models/cnn.py", "DROPOUT = 0.25", "DROPOUT = 0.5")
+    assert tool("build")[0] == 0
+    assert "DROPOUT = 0.5" in (course / "lab3/text_recognizer/models/cnn.py").read_text()
+
+
+def test_build_never_touches_files_that_it_did_not_generate(course, tool):
+    own = ["lab1/README.md", "lab1/homework/test_mlp.py", "lab1/notes.txt", "lab2/text_recognizer/models/mine.py"]
+    for name in own:
+        (course / name).parent.mkdir(exist_ok=True)
+        (course / name).write_text("mine")
+    assert tool("build", "--force")[0] == 0
+    assert [(course / name).read_text() for name in own] == ["mine"] * 4
+
+
+def test_build_does_not_overwrite_a_students_file_even_with_force(course, tool):
+    (course / "text_recognizer/models/linear.py").write_text("canonical = 1\n")
+    edit(course / "labs.toml", '"text_recognizer/models/mlp.py",', '"text_recognizer/models/mlp.py", "*/linear.py",')
+    (course / "lab2/text_recognizer/models/linear.py").write_text("student = 1\n")
+    code, _, err = tool("build", "--force")
+    assert code == 2
+    assert "lab2/text_recognizer/models/linear.py would be overwritten, and was not generated" in err
+    assert (course / "lab2/text_recognizer/models/linear.py").read_text() == "student = 1\n"
+
+
+def test_an_interrupted_build_can_be_repeated(course, tool, monkeypatch):
+    edit(course / "text_recognizer/models/mlp.py", '"""', '"""New: ')
+    write_whole, written = tree.write_whole, []
+
+    def interrupted(path: Path, content: bytes) -> None:
+        write_whole(path, content)
+        written.append(path)
+        if len(written) == 2:  # the list and one file
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tree, "write_whole", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tool("build")
+    monkeypatch.undo()
+    edit(course / "text_recognizer/models/mlp.py", "New: ", "Newer: ")
+    assert tool("build")[0] == 0
+    assert tool("check")[0] == 0
+
+
+def test_a_build_writes_the_packages_that_exports_describes(course, tool):
+    (course / "text_recognizer/models/linear.py").write_text("class Linear:\n    pass\n")
+    edit(course / "labs.toml", '"text_recognizer/models/mlp.py",', '"text_recognizer/models/mlp.py", "*/linear.py",')
+    edit(course / "labs.toml", 'mlp = ["MLP"]', 'mlp = ["MLP"]\nlinear = ["Linear"]')
+    assert tool("build")[0] == 0
+    assert "import Linear" in (course / "text_recognizer/models/__init__.py").read_text()
+    assert '__all__ = ["MLP", "Linear"]' in (course / "lab1/text_recognizer/models/__init__.py").read_text()
+    assert tool("check")[0] == 0
+
+
+def test_a_name_that_only_the_package_exports_is_not_lost(course, tool):
+    edit(course / "text_recognizer/models/__init__.py", '"MLP",', '"MLP", "ConvBlock",')
+    before = contents(course)
+    code, _, err = tool("build")
+    assert code == 2
+    assert "[exports] lacks ConvBlock" in err
+    assert contents(course) == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("number = 2", "number = 7", "numbered 1, 2, 3"),
+        ("title = ", "titel = ", "'titel' in lab 1 is not a setting. Did you mean 'title'?"),
+        ("may_differ = ", "# ", "the file lacks 'may_differ'"),
+        ('mlp = ["MLP"]', 'mlp = ["MPL"]', "models/mlp.py defines no MPL"),
+        ("[[lab]]", "[[lab]", "is not TOML"),
+    ],
+)
+def test_a_fault_in_labs_toml_is_one_line(course, tool, before, after, message):
+    edit(course / "labs.toml", before, after)
+    code, out, err = tool("build")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_long_lists_of_names_are_folded_as_the_formatter_does(course):
+    names = [f"AVeryLongNameOfAClass{number}" for number in range(9)]
+    (course / "text_recognizer/models/mlp.py").write_text("".join(f"class {name}: ...\n" for name in names))
+    edit(course / "labs.toml", 'mlp = ["MLP"]', f"mlp = {names}")
+    made = exports.init_files(manifest.load(course), ["text_recognizer/models/mlp.py"])[
+        "text_recognizer/models/__init__.py"
+    ]
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--config", str(REPOSITORY / "pyproject.toml"), "-"],
+        input=made, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert made == formatted
+
+
+# list and diff
+
+
+def test_list_names_each_labs_new_files(tool):
+    _, out, _ = tool("list")
+    assert "lab2: Convolution, EMNIST, synthetic lines of text\n  text_recognizer/models/cnn.py\n" in out
+
+
+def test_a_labs_readme_lists_its_new_files_and_why_each_exists(course, tool):
+    readme = course / "lab2" / "README.md"
+    readme.write_text("# Lab 2\n<!-- new files -->\n<!-- end of new files -->\nThe rest stays.\n")
+    code, output, _ = tool("check")
+    assert code == 1
+    assert "+    cnn.py" in output
+    assert tool("build")[0] == 0
+    text = readme.read_text()
+    purpose = (course / "text_recognizer" / "models" / "cnn.py").read_text().split('"""')[1].splitlines()[0]
+    assert any(line.split() == ["cnn.py", *purpose.split()] for line in text.splitlines())
+    assert "mlp.py" not in text
+    assert text.endswith("<!-- end of new files -->\nThe rest stays.\n")
+    assert tool("check")[0] == 0
+    readme.write_text("# Lab 2\n<!-- new files -->\n")
+    code, _, errors = tool("check")
+    assert code == 2
+    assert "needs both lines" in errors
+
+
+def test_diff_begins_with_a_summary_and_goes_on_in_teaching_order(tool):
+    code, out, _ = tool("diff", "1", "2")
+    assert code == 0
+    head, _, body = out.partition("unchanged\n")
+    assert "10 added" in head
+    assert "2 changed" in head
+    headings = re.findall(r"^(\S+) \((?:added|changed)\)$", body, re.MULTILINE)
+    assert headings[:2] == ["text_recognizer/models/cnn.py", "data/raw/emnist/README.md"]
+    assert headings[-2:] == ["text_recognizer/data/__init__.py", "text_recognizer/models/__init__.py"]
+    assert '\n-__all__ = ["MLP"]\n+__all__ = ["CNN", "MLP"]\n' in body
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(("pair", "message"), [("1 9", "There is no lab 9"), ("2 1", "diff 1 2"), ("1 x", "'x'")])
+def test_diff_of_labs_that_cannot_be_compared_is_one_clear_error(tool, pair, message):
+    code, _, err = tool("diff", *pair.split())
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_the_page_is_self_contained_and_shows_each_change(course, tool, tmp_path):
+    assert tool("diff", "2", "3", "--html", str(tmp_path / "page.html"))[0] == 0
+    text = (tmp_path / "page.html").read_text()
+    assert not re.search(r"(src|href)\s*=\s*\"(?!#)|@import|url\(|https?://(?!www\.w3\.org)[^<]*\"", text)
+    places = [text.index(f"<span>{name}</span>") for name in manifest.load(course).added(manifest.load(course).labs[2])]
+    assert places == sorted(places)
+    assert text.count("<details open") == len(places) + 2
+    code, _, err = tool("diff", "2", "3", "--html", str(tmp_path / "page.html" / "no"))
+    assert code == 2
+    assert err.startswith("error: ")
+
+
+def test_side_by_side_rows_pair_what_belongs_together():
+    old, new = ["a", "b", "c"], ["a", "x", "y", "c", "<d>"]
+    rows = list(html.rows(old, new, old, new))
+    assert [(left, right) for _, left, _, right, _ in rows] == [(1, 1), (2, 2), (None, 3), (3, 4), (None, 5)]
+    assert [kind for kind, *_ in rows] == ["equal", "replace", "replace", "equal", "insert"]
+
+
+def test_the_page_escapes_what_it_shows(course):
+    labs = manifest.load(course).labs
+    changes = [diff.Change("a.py", "x = 1\n", "x = '<script>'\n"), diff.Change("b.unknown", None, "<script>\n")]
+    assert html.page(changes, labs[0], labs[1]).count("<script>") == 1
+
+
+# Releasing one lab at a time
+
+
+def test_a_release_of_lab_1_names_nothing_of_later_labs(course, tool, tmp_path):
+    out = tmp_path / "release"
+    assert tool("build", "--upto", "1", "--out", str(out))[0] == 0
+    found = subprocess.run(["grep", "-rnEi", LATER, str(out)], capture_output=True, text=True)
+    assert found.stdout == ""
+    assert not re.search(r"lab ?[23]", " ".join(contents(out)))
+    assert not (out / "curriculum").exists()
+    assert [lab["number"] for lab in tomllib.loads((out / "labs.toml").read_text())["lab"]] == [1]
+    done = subprocess.run(["make", "-n", "train"], cwd=out, capture_output=True, text=True, check=True)
+    assert "lab1/training/run_experiment.py --data_class MNIST --model_class MLP" in done.stdout
+
+
+def test_a_release_has_hand_written_files_but_no_solutions(course, tool, tmp_path):
+    for name in ("lab1/README.md", "lab1/homework/test_it.py", "lab2/README.md", "curriculum/solutions/lab1/mlp.py"):
+        (course / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / name).write_text("words")
+    assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
+    names = contents(tmp_path / "release")
+    assert {"lab1/README.md", "lab1/homework/test_it.py", "data/raw/mnist/metadata.toml", "LICENSE"} <= names.keys()
+    assert not [name for name in names if "lab2" in name or "solutions" in name or "emnist" in name]
+
+
+def test_a_release_is_refused_where_it_would_name_a_later_lab(course, tool, tmp_path):
+    (course / "lab1/README.md").write_text("Wait for CTC!\n")
+    code, _, err = tool("build", "--upto", "2", "--out", str(tmp_path / "release"))
+    assert code == 2
+    assert "lab1/README.md:1: names 'CTC'" in err
+    assert not (tmp_path / "release").exists()
+
+
+@pytest.mark.parametrize("place", ["full", "course", "course/lab1", "file"])
+def test_a_release_goes_nowhere_but_into_an_empty_folder(tool, tmp_path, place):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("")
+    (tmp_path / "file").write_text("")
+    before = contents(tmp_path)
+    code, _, err = tool("build", "--upto", "1", "--out", str(tmp_path / place))
+    assert code == 2
+    assert err.startswith("error: ")
+    assert contents(tmp_path) == before
+
+
+def test_a_release_is_brought_up_to_date_in_place(course, tool, tmp_path):
+    out = tmp_path / "release"
+    tool("build", "--upto", "1", "--out", str(out))
+    (out / "notes.txt").write_text("mine")
+    assert tool("build", "--upto", "2", "--out", str(out))[0] == 0
+    assert (out / "lab2/text_recognizer/models/cnn.py").is_file()
+    assert (out / "notes.txt").read_text() == "mine"
+    assert tool("build", "--upto", "1", "--out", str(out))[0] == 0
+    assert not (out / "lab2").exists()
+
+
+# Every lab runs by itself
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root that the runs share, with few pen strokes in place of the 65,000 that take a minute to draw."""
+    root = tmp_path_factory.mktemp("data")
+
+    def few() -> dict[str, np.ndarray]:
+        images, labels = write_set("0123456789", 300, range(30), seed=0, layout="mass")
+        return {
+            f"{split}_{name}": array
+            for split in pen_set.SIZES
+            for name, array in (("images", images.numpy()), ("labels", labels.to(torch.uint8).numpy()))
+        }
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXT_RECOGNIZER_DATA", str(root))
+        cache.ensure(pen_set.set_file("0123456789", layout="mass"), few)
+    return root
+
+
+@pytest.mark.parametrize("place", ["lab1 as released", "lab2", "lab3"])
+def test_a_lab_trains_in_a_process_that_can_import_nothing_else(course, tool, tmp_path, drawn, place):
+    if place == "lab1 as released":
+        assert tool("build", "--upto", "1", "--out", str(tmp_path / "alone"))[0] == 0
+        lab, flags = tmp_path / "alone" / "lab1", manifest.load(course).labs[0].main.split()
+    else:
+        lab, flags = shutil.copytree(course / place, tmp_path / "alone"), ["--data_class", "MNIST"]
+    shutil.rmtree(course)
+    done = subprocess.run(
+        [sys.executable, "-I", "training/run_experiment.py", *flags, *TINY, *ON_CPU],
+        cwd=lab, env=os.environ | {"TEXT_RECOGNIZER_DATA": str(drawn)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (lab / "training/logs/MNIST-MLP/version_0/metrics.json").is_file()
+
+
+def test_hand_written_files_are_those_that_a_build_leaves_alone(course):
+    generated = {
+        name.split("/")[0] for name in snapshot.lab_files(manifest.load(course), manifest.load(course).labs[-1])
+    }
+    assert not generated & set(release.HAND_WRITTEN)

@@ -1,0 +1,132 @@
+"""The homework's checks, in copies of the labs: none passes on the starter, and all pass on the reference solution."""
+
+import filecmp
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from text_recognizer.paths import project_root
+
+ROOT = project_root()
+LABS = {lab["number"]: lab for lab in tomllib.loads((ROOT / "labs.toml").read_text())["lab"]}
+SOLUTIONS = ROOT / "curriculum" / "solutions"
+LATER = {1: "conv|cnn|emnist|resnet|residual|ctc|lstm|beam|greedy", 2: "resnet|line_?cnn|ctc|lstm|beam|greedy"}
+SHARED = ("conftest.py", "pytest.ini")  # the same in each lab, since a lab needs no file from outside
+
+
+@dataclass
+class Outcome:
+    """What a run of the checks came to: its exit code, what a student read, and each check's failure, if any."""
+
+    code: int
+    output: str
+    failures: dict[str, str | None]
+
+
+@pytest.fixture(scope="module", params=list(LABS))
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Check a lab as the student finds it, from the root, and solved, from inside: both at once, to save time."""
+    number = request.param
+    processes = {}
+    for state in ("starter", "solved"):
+        root = tmp_path_factory.mktemp(f"lab{number}-{state}")
+        lab = make_repository(root, number)
+        if state == "solved":
+            shutil.copytree(SOLUTIONS / lab.name, lab, dirs_exist_ok=True)
+        folder = root if state == "starter" else lab
+        report = root / "report.xml"
+        processes[state] = report, start_checks(folder, lab / "homework", report)
+    return {state: finish(report, process) for state, (report, process) in processes.items()}
+
+
+def make_repository(root: Path, number: int) -> Path:
+    """Make a repository of one lab, beside packages that no check must ever import; returns the lab."""
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for package in ("text_recognizer", "training"):
+        (root / package).mkdir()
+        (root / package / "__init__.py").touch()
+    lab = root / f"lab{number}"
+    for part in ("homework", "text_recognizer", "training"):
+        ignored = shutil.ignore_patterns("logs", "__pycache__", ".*")
+        shutil.copytree(ROOT / lab.name / part, lab / part, ignore=ignored)
+    return lab
+
+
+def start_checks(folder: Path, homework: Path, report: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", str(homework.relative_to(folder)), f"--junitxml={report}"],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(report: Path, process: subprocess.Popen) -> Outcome:
+    output, _ = process.communicate(timeout=300)
+    assert report.exists(), output
+    failures = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        problem = next((found for found in case if found.tag in ("failure", "error")), None)
+        failures[case.get("name")] = None if problem is None else f"{problem.tag}: {problem.get('message')}"
+    return Outcome(process.returncode, output, failures)
+
+
+def test_every_check_fails_on_the_starter_and_says_what_to_do(outcomes) -> None:
+    starter = outcomes["starter"]
+    assert starter.code == 1, starter.output
+    assert len(starter.failures) >= 9
+    for name, failure in starter.failures.items():
+        assert failure is not None, f"{name} passes on the starter: it checks nothing that a student must do"
+        assert failure.startswith(("failure: AssertionError: ", "failure: NotImplementedError: ")), f"{name}: {failure}"
+        assert len(failure) > 80, f"{name}: {failure}"
+    assert starter.output.count("  [ ] ") == len(starter.failures)
+    assert f"0 of {len(starter.failures)} requirements are met." in starter.output
+
+
+def test_every_check_passes_on_the_solution(outcomes) -> None:
+    solved = outcomes["solved"]
+    assert solved.code == 0, solved.output
+    assert solved.failures.keys() == outcomes["starter"].failures.keys()
+    assert set(solved.failures.values()) == {None}
+    assert f"{len(solved.failures)} of {len(solved.failures)} requirements are met." in solved.output
+
+
+def test_students_read_requirements_and_lessons_and_no_tracebacks(outcomes) -> None:
+    for outcome in outcomes.values():
+        assert "Traceback" not in outcome.output
+        assert "Warning" not in outcome.output
+        assert re.search(r"^Exercise 1: .+", outcome.output, re.M)
+        assert max(map(len, outcome.output.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("number", LABS)
+def test_each_lab_has_the_same_reporter(number) -> None:
+    assert filecmp.cmpfiles(ROOT / "lab1/homework", ROOT / f"lab{number}/homework", SHARED, shallow=False)[0] == [
+        *SHARED
+    ]
+
+
+@pytest.mark.parametrize(("number", "words"), LATER.items())
+def test_no_homework_names_what_a_later_lab_brings(number, words) -> None:
+    for file in (file for file in (ROOT / f"lab{number}" / "homework").iterdir() if file.is_file()):
+        assert re.findall(words, file.read_text(encoding="utf-8"), re.I) == [], file
+
+
+@pytest.mark.parametrize("number", LABS)
+def test_a_solution_replaces_only_files_that_students_have(number) -> None:
+    lab, solution = ROOT / f"lab{number}", SOLUTIONS / f"lab{number}"
+    files = [file.relative_to(solution) for file in solution.rglob("*.py")]
+    assert files
+    for file in files:
+        starter = lab / file if (lab / file).exists() else ROOT / file
+        assert starter.read_text() != (solution / file).read_text(), file
