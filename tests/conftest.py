@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ from text_recognizer.data import pen_set
 from training import cli, run_experiment
 
 settings.register_profile("course", deadline=None)  # a busy machine must not fail a test
+settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pytest --hypothesis-profile=thorough
 settings.load_profile("course")
-torch.set_num_threads(1)  # what the tests calculate is too small to share out
+torch.set_num_threads(1)  # what the tests calculate is too small to share out,
+os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that they start: the cores are busy with other tests
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,16 @@
 import logging
+import resource
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
+from filelock import FileLock
 
+from text_recognizer import atomic
 from text_recognizer.data import cache
+from text_recognizer.errors import UserError
 
 
 @pytest.fixture
@@ -49,21 +54,144 @@ def test_a_failing_write_leaves_nothing_that_could_be_trusted(path):
     assert [file.suffix for file in path.parent.iterdir()] in ([], [".lock"])
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
-def test_a_damaged_file_is_made_again_with_a_warning(path, arrays, damage, caplog):
+def _cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _zeros(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _longer(path):
+    path.write_bytes(path.read_bytes() + b"more")
+
+
+def _folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / "someone's").touch()
+
+
+def _of_another_name(path):
+    cache.ensure(path.with_name("other-456.h5"), lambda: {"other": np.zeros(3)})
+    path.with_name("other-456.h5").replace(path)
+
+
+def _unsealed(path):
+    """An HDF5 file of somebody else, with the wrong datasets, shapes and types in it."""
+    with h5py.File(path, "w") as file:
+        file["images"] = np.zeros((2, 5), dtype=np.float64)
+
+
+DAMAGES = {
+    "cut": (_cut, "checksum"),
+    "empty": (lambda path: path.write_bytes(b""), "not what its name says"),
+    "zeros": (_zeros, "not what its name says"),
+    "longer": (_longer, "checksum"),
+    "text": (lambda path: path.write_bytes(b"<html>"), "not what its name says"),
+    "folder": (_folder, "Is a directory"),
+    "of another name": (_of_another_name, "not what its name says"),
+    "wrong content": (_unsealed, "not what its name says"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_file_is_made_again_with_a_warning(path, arrays, name, caplog):
+    damage, reason = DAMAGES[name]
     cache.ensure(path, lambda: arrays)
-    content = bytearray(path.read_bytes())
-    if damage == "cut":
-        content = content[: len(content) // 2]
-    elif damage == "empty":
-        content = b""
-    else:
-        at = content.index(bytes(range(200, 256)))  # in the pictures
-        content[at] ^= 1
-    path.write_bytes(content)
+    damage(path)
     with caplog.at_level(logging.WARNING):
         assert equal(cache.load(path, lambda: arrays), arrays)
-    assert "damaged" in caplog.text
+        assert equal(cache.load(path, pytest.fail), arrays)
+    assert "is damaged" in caplog.text
+    assert reason in caplog.text
+    assert caplog.text.count("making it again") == 1
+
+
+def test_no_flipped_byte_is_ever_read(path, arrays):
+    cache.ensure(path, lambda: arrays, compress=True)
+    content = path.read_bytes()
+    for at in range(0, len(content), 7):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        with pytest.raises(cache._DamagedError):
+            cache._read(path)
+
+
+def test_a_file_that_may_not_be_read_is_made_again(path, arrays, monkeypatch, caplog):
+    cache.ensure(path, lambda: arrays)
+    original, refused = cache._read, []
+
+    def read(of):
+        if len(refused) < 2:
+            refused.append(of)
+            raise PermissionError(13, "Permission denied")
+        return original(of)
+
+    monkeypatch.setattr(cache, "_read", read)
+    assert equal(cache.load(path, lambda: arrays), arrays)
+    assert "Permission denied" in caplog.text
+
+
+def test_a_read_only_folder_with_a_complete_cache_will_do(path, arrays, monkeypatch):
+    cache.ensure(path, lambda: arrays)
+    monkeypatch.setattr(cache, "_lock", pytest.fail)  # nothing is locked, and so nothing written
+    cache.ensure(path, pytest.fail)
+    assert equal(cache.load(path, pytest.fail), arrays)
+
+
+def test_a_read_only_folder_without_one_is_a_clear_error(path, arrays, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(cache.FileLock, "acquire", refuse)
+    with pytest.raises(UserError, match=r"Cannot write .*set-123\.h5: Read-only file system.*TEXT_RECOGNIZER_DATA"):
+        cache.ensure(path, lambda: arrays)
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (100, 1000, 5000, 100_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            with pytest.raises(
+                UserError, match=r"Cannot write .*set-123\.h5: File too large. Set TEXT_RECOGNIZER_DATA"
+            ):
+                cache.ensure(path, lambda: {"x": np.random.default_rng(0).random((100, 1000))}, compress=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [file.suffix for file in path.parent.iterdir()] == [".lock"]
+
+
+def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(path, arrays):
+    path.parent.mkdir(parents=True)
+    own = path.with_name(f"{path.name}.1234{atomic.UNFINISHED}")
+    dead = path.with_name(f"other-456.h5.1234{atomic.UNFINISHED}")
+    alive = path.with_name(f"third-789.h5.1234{atomic.UNFINISHED}")
+    for file in (own, dead, alive):
+        file.write_bytes(b"half")
+    with FileLock(path.with_name("third-789.lock")):
+        cache.ensure(path, lambda: arrays)
+    assert [file.exists() for file in (own, dead, alive)] == [False, False, True]
+
+
+def test_a_lock_that_a_killed_process_left_blocks_nobody(path, arrays):
+    path.parent.mkdir(parents=True)
+    code = (
+        f"import os, filelock; filelock.FileLock({str(path.with_suffix('.lock'))!r}).acquire(); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert path.with_suffix(".lock").exists()
+    assert equal(cache.load(path, lambda: arrays), arrays)
+
+
+def test_a_waiting_process_says_so(path, arrays, caplog):
+    path.parent.mkdir(parents=True)
+    code = f"import time, filelock; lock = filelock.FileLock({str(path.with_suffix('.lock'))!r}); lock.acquire()"
+    command = [sys.executable, "-c", f"{code}; print(flush=True); time.sleep(1.5)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other, caplog.at_level(logging.INFO):
+        other.stdout.readline()
+        cache.ensure(path, lambda: arrays)
+    assert "Another process is making" in caplog.text
 
 
 def test_key_changes_with_everything_it_is_made_from():

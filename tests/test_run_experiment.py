@@ -70,26 +70,6 @@ def test_seed_changes_the_run(run, small_mnist, folder):
     assert not same(metrics(folder), metrics(folder.with_name("version_1")))
 
 
-def test_resumed_run_ends_as_if_it_had_not_been_interrupted(run, small_mnist, folder, monkeypatch):
-    arguments = ("--max_epochs", "3", "--fc1", "32", "--fc2", "16", "--one_cycle_max_lr", "0.01")
-    run(*arguments)
-
-    def interrupt(self):
-        if self.current_epoch == 2:
-            raise KeyboardInterrupt
-
-    interrupted = folder.with_name("version_1")
-    with monkeypatch.context() as patch:
-        patch.setattr(BaseLitModel, "on_train_epoch_start", interrupt, raising=False)
-        code, text = run(*arguments)
-    assert code != 0
-    assert "Go on from the last full epoch with --resume" in " ".join(text.replace("│", " ").split())
-    assert not (interrupted / "metrics.json").exists()
-    code, _ = run("--resume", str(interrupted))
-    assert code == 0
-    assert same(metrics(folder), metrics(interrupted))
-
-
 def test_checkpoint_holds_the_metrics_of_its_own_epoch(run, small_mnist, folder):
     run(*TINY, "--lr", "0.0003")
     states = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
@@ -160,6 +140,13 @@ def test_compiling_without_a_compiler_is_one_clear_line(run, small_mnist, monkey
 def test_fast_dev_run_goes_through_everything(run, small_mnist):
     code, _ = run("--fast_dev_run", "1")
     assert code == 0
+
+
+def test_tune_false_calculates_as_pytorch_does_unasked(run, small_mnist, folder):
+    code, text = run(*TINY, "--tune", "false")
+    assert code == 0
+    assert metrics(folder)["hardware"].endswith("32-true")
+    assert "channels_last" not in text
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -1,0 +1,93 @@
+"""The command line: what is wrong gets one line that says so."""
+
+import pytest
+
+from text_recognizer.errors import UserError
+from training import cli
+from training.run_experiment import Run
+
+
+def parse(*arguments):
+    return cli.parse(arguments, Run)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Return a function that writes a config file and returns its path."""
+
+    def write(content: str | bytes, name: str = "config.yaml") -> str:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_no_arguments_mean_the_defaults():
+    assert parse().settings.data_class == "MNIST"
+
+
+def test_flags_win_over_config_files_and_later_files_over_earlier_ones(config):
+    first = config("data_class: EMNIST\nmodel_class: CNN\nlr: 0.5", "first.yaml")
+    second = config("model_class: MLP\nmax_epochs: 7", "second.yaml")
+    choice = parse("--data_class", "FashionMNIST", "--config", first, "--config", second)
+    assert (choice.data_class.__name__, choice.model_class.__name__) == ("FashionMNIST", "MLP")
+    assert choice.settings.data_class == "FashionMNIST"
+    assert (choice.settings.lr, choice.settings.max_epochs) == (0.5, 7)
+
+
+# Ten short lines that stand for a billion values.
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data_class", ""], "There is no --data_class ''"),
+        (["--config"], "--config needs a value"),
+        (["--config="], "Cannot read --config"),
+        (["--config", "nowhere.yaml"], "Cannot read --config nowhere.yaml: No such file"),
+        (["--config", "/"], "Cannot read --config /: Is a directory"),
+        (["--config", "a\0b"], "--config a\0b is not a YAML file"),
+        (["--config", "/dev/zero"], "is too long to be a file of flags"),
+        (["--log_dir", "a\0b"], "--log_dir is not a path: embedded null byte"),
+        (["--lr", "1" * 5000], "is too long"),
+        (["--lr", "0x" + "f" * 4000], "too large"),
+        (["--devices", "[" * 4000], "is too deeply nested"),
+        (["--profiler", "{a: &a [x], b: [*a, *a]}"], "has an alias or a tag"),
+        (["--profiler=!!python/object:os.system"], "has an alias or a tag"),
+    ],
+)
+def test_an_impossible_argument_is_one_clear_line(arguments, message):
+    with pytest.raises(UserError) as error:
+        parse(*arguments)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no settings"),
+        ("- lr", "holds no settings"),
+        ("1: 2", "holds no settings"),
+        ("lr: [1", "is not a YAML file"),
+        (b"\xff\xfe", "is not a YAML file"),
+        ("max_epochs: 2001-99-99", "is not a YAML file: month must be in 1..12"),
+        ("lr: " + "[" * 3000, "too deeply nested"),
+        ("lr: " + "1" * 5000, "is too long"),
+        ("lr: 1\n" * 5000, "is too long to be a file of flags"),
+        ("max_epochs: !!int x", "an alias or a tag"),
+        ("lr: !!python/object/apply:os.system [ls]", "an alias or a tag"),
+        (BOMB, "an alias or a tag"),
+        ("lrr: 1", "'lrr' is not a setting. Did you mean 'lr'?"),
+        ("lr: {a: 1}", "--lr must be a number"),
+        ("data_class: [1]", "There is no --data_class '[1]'"),
+        ('log_dir: "a\\0b"', "--log_dir is not a path: embedded null byte"),
+    ],
+)
+def test_an_impossible_config_file_is_one_clear_line(config, content, message):
+    with pytest.raises(UserError) as error:
+        parse("--config", config(content))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
