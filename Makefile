@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := requirements/prod.txt requirements/dev.txt
-SOURCES := text_recognizer training tests benchmarks curriculum $(wildcard lab*/homework)
+SOURCES := text_recognizer training tests benchmarks curriculum notebooks $(wildcard lab*/homework)
 
 # The main job; try others with `make train ARGS="--data_class MNIST --model_class MLP"`.
 ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_cycle_max_lr 2e-3
@@ -13,7 +13,7 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup train test homework lint labs check-labs diff-labs lock clean
+.PHONY: help setup train notebooks bench test homework lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,8 +34,14 @@ $(VENV)/installed: $(LOCKED)
 train: setup  ## train and test the CNN on embedded handwriting, in a few minutes and without a network
 	$(RUN) training/run_experiment.py $(ARGS)
 
+notebooks: setup  ## execute all notebooks, and write them into the labs with their outputs (twenty minutes)
+	$(RUN) -m curriculum notebooks
+
 test: setup lint check-labs  ## lint, check the labs, then run all tests
 	$(RUN) -m pytest
+
+bench: setup  ## measure what the README claims about speed, and renew its table (an hour); NAMES="loader lines" for some
+	$(RUN) -m benchmarks $(NAMES)
 
 homework: setup  ## check your homework: make homework LAB=1
 	@test -d lab$(LAB)/homework || { echo "error: which lab? make homework LAB=1" >&2; exit 2; }

@@ -2,10 +2,15 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
 
 from text_recognizer.data.characters import encode
 from text_recognizer.data.sentence_generator import SentenceGenerator
@@ -79,3 +84,76 @@ def greedy_decode_lists(classes: Tensor, blank: int, padding: int) -> Tensor:
     """The same with Python's lists and itertools.groupby: what someone writes who has measured the loop above."""
     rows = [[number for number, _ in itertools.groupby(row) if number != blank] for row in classes.tolist()]
     return torch.tensor([row + [padding] * (classes.shape[1] - len(row)) for row in rows])
+
+
+class PictureByPicture(Dataset):
+    """The dataset of most tutorials: a PIL image, and torchvision's transforms, for one picture at a time."""
+
+    def __init__(self, images: Tensor, labels: Tensor, transform: Callable[[Image.Image], Tensor]) -> None:
+        self.images, self.labels, self.transform = images, labels, transform
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index].numpy())), int(self.labels[index])
+
+
+def picture_by_picture(
+    images: Tensor,
+    labels: Tensor,
+    mean: float,
+    std: float,
+    batch_size: int,
+    num_workers: int,
+    augment: bool = False,
+) -> DataLoader:
+    """Return the loader of most tutorials: ToTensor and Normalize, and perhaps RandomAffine, picture by picture."""
+    steps = [transforms.ToTensor(), transforms.Normalize((mean,), (std,))]
+    if augment:  # the limits of text_recognizer.data.augmentation
+        turned = transforms.RandomAffine(degrees=10, translate=(2 / 28, 2 / 28), scale=(0.88, 1.12), shear=8.5)
+        steps.insert(0, turned)
+    return DataLoader(
+        PictureByPicture(images, labels, transforms.Compose(steps)),
+        batch_size,
+        shuffle=True,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+    )
+
+
+def train_epoch(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> None:
+    """Train as on the first page of every tutorial: float32, and nothing chosen for the machine."""
+    model.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, loader: DataLoader) -> float:
+    """Return the share of pictures that a model reads correctly."""
+    model.eval()
+    right = [(model(images).argmax(dim=1) == labels).sum() for images, labels in loader]
+    return float(sum(right)) / len(loader.dataset)
+
+
+def keras_convnet() -> nn.Module:
+    """Return the convnet of T81-558's lecture on MNIST (Jeff Heaton, Washington University), in PyTorch.
+
+    The lecture names the layers, not their sizes; those are of Keras's own example, mnist_cnn.py.
+    """
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(64 * 12 * 12, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )

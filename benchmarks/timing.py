@@ -4,8 +4,8 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -14,6 +14,21 @@ from rich.table import Table
 
 RESULTS = Path(__file__).resolve().parent / "results"
 REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of the README's table.
+
+    Args:
+        what: is compared with what.
+        wanted: in words, such as "at least 20 times".
+        measured: in words, such as "24.6 times".
+    """
+
+    what: str
+    wanted: str
+    measured: str
 
 
 @dataclass
@@ -32,9 +47,13 @@ class Benchmark:
     on: str
     repeats: int = REPEATS
     contestants: dict[str, tuple[Callable[[], object], int]] = field(default_factory=dict)
+    speeds: dict[str, float] = field(default_factory=dict)  # items a second: filled by run()
 
     def add(self, name: str, run: Callable[[], object], items: int) -> None:
-        """Let `run`, which handles `items` items, take part."""
+        """Let `run`, which handles `items` items, take part.
+
+        It is timed, unless it returns the seconds that count, as a float.
+        """
         self.contestants[name] = (run, items)
 
     def run(self, base: str) -> dict[str, float]:
@@ -50,15 +69,22 @@ class Benchmark:
         for repeat in range(1 + self.repeats):  # the first round warms up
             for name, (run, _) in self.contestants.items():
                 start = time.perf_counter()
-                run()
+                own = run()
+                taken = own if isinstance(own, float) else time.perf_counter() - start
                 if repeat:
-                    seconds[name].append(time.perf_counter() - start)
-        speeds = {name: items / statistics.median(seconds[name]) for name, (_, items) in self.contestants.items()}
-        ratios = {name: speed / speeds[base] for name, speed in speeds.items()}
-        self._print(speeds, ratios, base)
-        content = {"on": self.on, "machine": machine(), "repeats": self.repeats, "unit": f"{self.unit}/s", "base": base}
-        write_json(self.name, content | {"median_speed": speeds, "ratio": ratios, "seconds": seconds})
-        return speeds
+                    seconds[name].append(taken)
+        for name, (_, items) in self.contestants.items():
+            self.speeds[name] = items / statistics.median(seconds[name])
+        ratios = {name: speed / self.speeds[base] for name, speed in self.speeds.items()}
+        self._print(self.speeds, ratios, base)
+        self._content = {"unit": f"{self.unit}/s", "repeats": self.repeats, "base": base}
+        self._content |= {"median_speed": self.speeds, "ratio": ratios, "seconds": seconds}
+        write_json(self.name, self.on, self._content)
+        return self.speeds
+
+    def claim(self, *claims: Claim) -> None:
+        """Add to the JSON, and print, what was claimed and what came out; `run` must have come first."""
+        write_json(self.name, self.on, self._content, claims)
 
     def _print(self, speeds: dict[str, float], ratios: dict[str, float], base: str) -> None:
         table = Table(title=f"{self.name}: {self.on}", title_justify="left")
@@ -66,7 +92,7 @@ class Benchmark:
         table.add_column(f"{self.unit}/s, median of {self.repeats}", justify="right")
         table.add_column(f"times {base}", justify="right")
         for name, speed in speeds.items():
-            table.add_row(name, f"{speed:,.0f}", f"{ratios[name]:.2f}")
+            table.add_row(name, f"{speed:,.0f}" if speed > 100 else f"{speed:.3g}", f"{ratios[name]:.2f}")
         console = Console()
         console.print(table)
         console.print(machine(), highlight=False)
@@ -77,10 +103,13 @@ def machine() -> str:
     return f"{_processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
-def write_json(name: str, content: dict[str, object]) -> None:
-    """Write `results/<name>.json`."""
+def write_json(name: str, on: str, content: dict[str, object], claims: Sequence[Claim] = ()) -> None:
+    """Write `results/<name>.json`: on what was measured, what came out, and what had been claimed."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    whole = {"on": on, "machine": machine(), "claims": [asdict(claim) for claim in claims]} | content
+    (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    for claim in claims:
+        print(f"{claim.what}: {claim.measured} (wanted: {claim.wanted})")
 
 
 def _processor() -> str:

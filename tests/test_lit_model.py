@@ -3,6 +3,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
 from text_recognizer.data import MNIST, DataConfig
 from text_recognizer.errors import UserError
@@ -93,3 +94,42 @@ def test_one_cycle_is_stepped_with_every_batch_over_the_whole_run(small_mnist):
     assert len(seen) == 30
     assert max(seen) == pytest.approx(0.1, rel=1e-2)
     assert seen[:-1] == pytest.approx(expected[1:]) or seen == pytest.approx(expected)
+
+
+@pytest.fixture
+def unequal_batches():
+    """Return batches of 7, 7 and 2 samples: their means are not the mean."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(16, 1, 28, 28, generator=generator)
+    labels = torch.randint(0, 10, (16,), generator=generator)
+    batches = list(zip(images.split(7), labels.split(7), strict=True))
+    return DataLoader(batches, batch_size=None), images, labels
+
+
+def quiet_trainer(**settings):
+    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    return pl.Trainer(accelerator="cpu", max_epochs=1, **dict.fromkeys(off, False), **settings)
+
+
+@pytest.mark.filterwarnings("ignore")  # of Lightning's, about loaders
+def test_metrics_of_an_epoch_are_over_all_samples(unequal_batches):
+    batches, images, labels = unequal_batches
+    model = BaseLitModel(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), CONFIG, optimizer="SGD", lr=1e-9)
+    trainer = quiet_trainer()
+    trainer.fit(model, batches, batches)
+    with torch.no_grad():
+        logits = model(images)
+    for split in ("train", "val"):
+        torch.testing.assert_close(
+            trainer.callback_metrics[f"{split}_loss"], functional.cross_entropy(logits, labels), atol=1e-5, rtol=0
+        )
+        expected = (logits.argmax(dim=1) == labels).float().mean()
+        torch.testing.assert_close(trainer.callback_metrics[f"{split}_acc"], expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gradients_can_be_clipped_in_bfloat16(unequal_batches):
+    batches, _, _ = unequal_batches
+    model = BaseLitModel(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), CONFIG)
+    quiet_trainer(gradient_clip_val=1.0, precision="bf16-mixed").fit(model, batches)
+    assert all(weight.isfinite().all() for weight in model.parameters())

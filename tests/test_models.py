@@ -4,7 +4,7 @@ from torch.nn import functional
 
 from text_recognizer.data import DataConfig
 from text_recognizer.errors import UserError
-from text_recognizer.models import CNN, MLP, ResNet
+from text_recognizer.models import CNN, MLP, FastCNN, ResNet
 from text_recognizer.models.resnet import ResidualBlock
 
 
@@ -13,7 +13,7 @@ def config():
     return DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=tuple("abcdefg"))
 
 
-@pytest.mark.parametrize("cls", [MLP, CNN, ResNet])
+@pytest.mark.parametrize("cls", [MLP, CNN, FastCNN, ResNet])
 @pytest.mark.parametrize("input_dims", [(1, 28, 28), (3, 17, 40)])
 def test_a_batch_of_pictures_becomes_a_batch_of_logits(cls, input_dims):
     config = DataConfig(input_dims, (1,), tuple("abcdefg"))
@@ -36,9 +36,30 @@ def test_cnn_equals_its_layers_written_out(config):
     torch.testing.assert_close(model(images), x)
 
 
+def test_fast_cnn_equals_its_layers_written_out(config):
+    model = FastCNN(config, conv_dim=4).eval()
+    images = torch.rand(4, 1, 28, 28)
+    w = model.state_dict()
+
+    def norm(x, name):
+        mean, variance = (w[f"{name}.running_{moment}"][:, None, None] for moment in ("mean", "var"))
+        return (x - mean) / (variance + 1e-5).sqrt() * w[f"{name}.weight"][:, None, None] + w[f"{name}.bias"][
+            :, None, None
+        ]
+
+    x = norm(functional.conv2d(images, w["conv1.weight"], stride=2, padding=2), "norm1").relu()
+    for number in (2, 3):
+        x = functional.max_pool2d(functional.conv2d(x, w[f"conv{number}.weight"], padding=1), 2)
+        x = norm(x, f"norm{number}").relu()
+    torch.testing.assert_close(model(images), x.flatten(1) @ w["fc.weight"].T + w["fc.bias"])
+
+
 @pytest.mark.parametrize(
     ("cls", "name"),
-    [(MLP, "fc1"), (MLP, "fc2"), (CNN, "conv_dim"), (CNN, "fc_dim"), (ResNet, "conv_dim"), (ResNet, "num_blocks")],
+    [
+        *((MLP, "fc1"), (MLP, "fc2"), (CNN, "conv_dim"), (CNN, "fc_dim"), (FastCNN, "conv_dim")),
+        *((ResNet, "conv_dim"), (ResNet, "num_blocks")),
+    ],
 )
 def test_a_layer_without_neurons_is_refused(config, cls, name):
     with pytest.raises(UserError, match=name):

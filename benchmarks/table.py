@@ -1,0 +1,36 @@
+"""The README's table of what was claimed and what came out, made from `results/*.json`."""
+
+import json
+from pathlib import Path
+
+from benchmarks.timing import RESULTS
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+START, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+NOT_SPEED = ("kill",)  # claims of another kind
+ORDER = ("loader", "train_step", "mnist_99", "lines", "decode", "line_models", "prepare", "startup")
+
+
+def rows() -> str:
+    """Return the table as Markdown: a row a claim."""
+    lines = ["| what | wanted | measured |", "| --- | --- | --- |"]
+    machines = set()
+    for path in sorted(RESULTS.glob("*.json"), key=_place):
+        if path.stem in NOT_SPEED:
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        lines += [f"| {claim['what']} | {claim['wanted']} | {claim['measured']} |" for claim in result["claims"]]
+        machines.add(result["machine"])
+    return "\n".join([*lines, "", f"Measured on: {'; '.join(sorted(machines))}."]) + "\n"
+
+
+def renew() -> None:
+    """Write the table into the README, between its two marks."""
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(START)
+    README.write_text(before + START + rows() + END + rest.split(END)[1], encoding="utf-8")
+
+
+def _place(path: Path) -> tuple[int, str]:
+    place = next((number for number, name in enumerate(ORDER) if path.stem.startswith(name)), len(ORDER))
+    return place, path.stem
