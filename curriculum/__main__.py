@@ -1,11 +1,12 @@
 """The course tool: build the labs from labs.toml and the canonical code, check them, show what one adds to another.
 
-python -m curriculum build | check | diff A B | list
+python -m curriculum build | check | diff A B | list | notebooks
 """
 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +14,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from curriculum import check, diff, html, manifest, release, snapshot, tour
-from text_recognizer.errors import UserError
+from text_recognizer.errors import UserError, nearest
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,10 +83,24 @@ def _list(course: manifest.Manifest, options: argparse.Namespace, console: Conso
             console.print(f"  {name}")
 
 
+def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+    from curriculum import execute, notebooks  # here, because Jupyter takes a second to import
+
+    chosen = notebooks.sources(course, course.lab(options.lab) if options.lab is not None else None)
+    wanted = [source for source in chosen if options.only in source.path.stem]
+    if not wanted:
+        raise UserError(f"There is no such notebook.{nearest(options.only, [source.path.stem for source in chosen])}")
+    for source in wanted:
+        start = time.perf_counter()
+        size = execute.build(course, source, options.fast, options.force)
+        seconds = time.perf_counter() - start
+        console.print(f"{source.built}: {seconds:.0f} s, {size / 1e3:,.0f} kB")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
-    commands = parser.add_subparsers(required=True, metavar="build | check | diff | list")
+    commands = parser.add_subparsers(required=True, metavar="build | check | diff | list | notebooks")
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
     build.add_argument("--upto", type=int, metavar="N", help="the last lab of a repository for students ...")
@@ -104,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="list the labs and the files that each adds")
     listing.set_defaults(command=_list)
+
+    running = commands.add_parser("notebooks", help="execute the notebooks, and write them into the labs with outputs")
+    running.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
+    running.add_argument("--only", default="", metavar="NAME", help="only those whose name contains this")
+    running.add_argument("--fast", action="store_true", help="with hardly any work: to see that every cell runs")
+    running.add_argument("--force", action="store_true", help="drop what was edited by hand in the labs' notebooks")
+    running.set_defaults(command=_notebooks)
     return parser
 
 

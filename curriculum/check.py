@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 
-from curriculum import exports, release, snapshot, tour, tree
+from curriculum import exports, notebooks, release, snapshot, tour, tree
 from curriculum.manifest import Lab, Manifest, files_below
 
 
@@ -20,7 +20,7 @@ def check(manifest: Manifest) -> list[str]:
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
-    problems = _packages(manifest)
+    problems = _packages(manifest) + notebooks.faults(manifest)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)

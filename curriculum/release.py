@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from curriculum import names, snapshot, tree
+from curriculum import names, notebooks, snapshot, tree
 from curriculum.manifest import NAME, Lab, Manifest, files_below
 from text_recognizer.errors import UserError
 
@@ -20,7 +20,7 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
     """
     files = {}
     for lab in manifest.labs[: upto.number]:
-        own = snapshot.lab_files(manifest, lab) | _hand_written(manifest, lab)
+        own = snapshot.lab_files(manifest, lab) | _hand_written(manifest, lab) | notebooks.built(manifest, lab)
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for pattern in manifest.shared:
@@ -45,7 +45,11 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
     Labs before `upto` are left out: they must not even name what `upto` introduces, and have a release of their own.
     """
     earlier = tuple(f"{lab.folder}/" for lab in manifest.labs[: upto.number - 1])
-    files = {name: text for name, text in release_files(manifest, upto).items() if not name.startswith(earlier)}
+    files = {
+        name: notebooks.words(name, content)
+        for name, content in release_files(manifest, upto).items()
+        if not name.startswith(earlier)
+    }
     own_words = {f"{upto.folder}/{name}": text for name, text in _hand_written(manifest, upto).items()}
     later = names.later_names(manifest, upto)
     announced = {name.lower() for name in upto.may_announce}

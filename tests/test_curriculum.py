@@ -382,7 +382,7 @@ def test_diff_begins_with_a_summary_and_goes_on_in_teaching_order(tool):
     code, out, _ = tool("diff", "1", "2")
     assert code == 0
     head, _, body = out.partition("unchanged\n")
-    assert "10 added" in head
+    assert "11 added" in head
     assert "2 changed" in head
     headings = re.findall(r"^(\S+) \((?:added|changed)\)$", body, re.MULTILINE)
     assert headings[:2] == ["text_recognizer/models/cnn.py", "data/raw/emnist/README.md"]

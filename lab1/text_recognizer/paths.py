@@ -37,6 +37,7 @@ def metadata_file(dataset: str) -> Path:
 
 
 def readable(path: Path) -> str:
-    """Return `path` for a message: relative to the working directory where it lies below it."""
-    path = Path(path)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    """Return `path` for a message: relative to the working directory where both are in the project."""
+    path, here = Path(path), Path.cwd()
+    in_project = here.is_relative_to(project_root()) and path.is_relative_to(project_root())
+    return os.path.relpath(path) if in_project or path.is_relative_to(here) else str(path)

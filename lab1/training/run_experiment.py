@@ -5,6 +5,7 @@
 `--help` lists the flags of the chosen data and model. It runs from any working directory.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,9 @@ HERE = Path(__file__).resolve().parent
 if not __package__:
     # Run as a program: the code beside this file comes first, in a lab that lab's own. It needs no PYTHONPATH.
     sys.path[0] = str(HERE.parent)
+    # Until `main` takes care of it, Ctrl-C ends the program without a traceback through half-imported libraries.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import logging  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
@@ -24,16 +28,19 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException  # 
 from text_recognizer.data import BaseDataModule, DataConfig  # noqa: E402
 from text_recognizer.errors import UserError  # noqa: E402
 from text_recognizer.lit_models.checkpoint import load_weights  # noqa: E402
-from training import cli, console, hardware, run_folder  # noqa: E402
+from training import cli, console, hardware, processes, resume, run_folder  # noqa: E402
 from training.callbacks import (  # noqa: E402
     AboutCheckpoint,
     BestMetrics,
     EpochLines,
-    HowToGoOn,
+    FiniteLoss,
+    MetricsFile,
     RandomState,
     Stopwatch,
     TestPredictions,
 )
+from training.checkpoint_io import AtomicCheckpointIO  # noqa: E402
+from training.stopping import stoppable  # noqa: E402
 
 log = logging.getLogger("training")
 
@@ -52,6 +59,7 @@ class Run:
         test_only: only test the weights given with --load_checkpoint.
         resume: go on with an interrupted run: its folder, or a checkpoint in it.
         find_lr: try ever larger learning rates, suggest one, and end.
+        tune: choose precision, memory format and threads for this machine; false for float32 as PyTorch does it.
         compile: compile the model with torch.compile before training: minutes at first, then perhaps faster.
         log_dir: where the folders of runs go; training/logs if not given.
     """
@@ -65,6 +73,7 @@ class Run:
     test_only: bool = False
     resume: str | None = None
     find_lr: bool = False
+    tune: bool = True
     compile: bool = False
     log_dir: str | None = None
 
@@ -79,16 +88,21 @@ class Run:
             raise UserError("--resume and --load_checkpoint exclude each other: a resumed run has its own weights.")
 
 
+@stoppable
 def main(arguments: Sequence[str]) -> None:
     """Run one experiment, as the command line says."""
     console.set_up()
-    choice = cli.parse(run_folder.with_config_of_resumed_run(arguments), Run)
+    choice = cli.parse(resume.with_config_of_resumed_run(arguments), Run)
     run = Run(**choice.arguments(Run))
     pl.seed_everything(choice.settings.seed, workers=True, verbose=False)
     torch.set_flush_denormal(True)  # numbers too small to matter would slow recurrent networks tenfold
 
     data = choice.data_class(**choice.arguments(choice.data_class))
     model = make_model(choice, run, data.config())
+    processes.chance_of_its_own(choice.settings.seed)
+    last_checkpoint = resume.last_checkpoint(run.resume) if run.resume else None
+    if last_checkpoint:
+        resume.check(last_checkpoint, model, choice)
     with run_folder.opened(run, HERE / "logs") as folder:
         best, watch, predictions = BestMetrics(), Stopwatch(), TestPredictions()
         trainer = make_trainer(choice, run, folder, [best, watch, predictions])
@@ -99,22 +113,22 @@ def main(arguments: Sequence[str]) -> None:
             suggest_lr(trainer, model, data, folder)
             return
 
-        facts = {"source": data.source_used, "hardware": hardware.in_words(trainer), "parameters": parameters(model)}
+        on = hardware.in_words(trainer, run.tune)
+        facts = {"source": data.source_used, "hardware": on, "parameters": parameters(model)}
         if run.test_only:
             metrics = trainer.validate(model, datamodule=data, verbose=False)[0]
         else:
             folder.write_config(choice.yaml)
-            log.info(
-                "Training %s (%s parameters) on %s", run.model_class, f"{facts['parameters']:,}", facts["hardware"]
-            )
-            last_checkpoint = run_folder.last_checkpoint(run.resume) if run.resume else None
+            log.info("Training %s (%s parameters) on %s", run.model_class, f"{facts['parameters']:,}", on)
             trainer.fit(model, datamodule=data, ckpt_path=last_checkpoint, weights_only=True)
             metrics = best.metrics
-            facts |= {"seconds": watch.seconds, "samples_per_second": watch.samples_per_second}
-            if best.checkpoint:
+            facts |= {"seconds": watch.seconds, "samples_per_second": watch.samples_per_second * trainer.world_size}
+            if best.checkpoint and trainer.is_global_zero:
                 load_weights(model, best.checkpoint, run.model_class, data.config().mapping)
+            processes.share_weights(trainer, model)
         metrics |= trainer.test(model, datamodule=data, verbose=False)[0]
-        folder.report(metrics | facts, predictions, data, title=f"{run.model_class} on {run.data_class}")
+        if trainer.is_global_zero:
+            folder.report(metrics | facts, predictions, data, title=f"{run.model_class} on {run.data_class}")
 
 
 def make_model(choice: cli.Choice, run: Run, config: DataConfig) -> pl.LightningModule:
@@ -123,7 +137,9 @@ def make_model(choice: cli.Choice, run: Run, config: DataConfig) -> pl.Lightning
     model = choice.lit_class(network, config, **choice.arguments(choice.lit_class))
     if run.load_checkpoint:
         load_weights(model, run.load_checkpoint, run.model_class, config.mapping)
-    network.to(memory_format=torch.channels_last)  # the order of numbers that convolutions are fastest in
+    if run.tune:
+        together = processes.on_this_machine(choice.settings.accelerator, choice.settings.devices)
+        hardware.tune(network, together)
     if run.compile:
         hardware.check_compiler()
         network.compile()
@@ -133,9 +149,11 @@ def make_model(choice: cli.Choice, run: Run, config: DataConfig) -> pl.Lightning
 def make_trainer(choice: cli.Choice, run: Run, folder: run_folder.RunFolder, watchers: list[pl.Callback]) -> pl.Trainer:
     """Return the Trainer that the flags describe, with `watchers` and what every run needs as callbacks."""
     settings = choice.arguments(pl.Trainer) | {"logger": folder.loggers(), "default_root_dir": folder.path}
+    settings["plugins"] = [AtomicCheckpointIO()]
+    settings["use_distributed_sampler"] = False  # the data module shares the samples out
     settings |= hardware.trainer_devices(run.gpus, settings["accelerator"], settings["devices"])
     if settings["precision"] is None:
-        settings["precision"] = hardware.fast_precision(settings["accelerator"])
+        settings["precision"] = hardware.fast_precision(settings["accelerator"]) if run.tune else "32-true"
     in_terminal = console.is_terminal()
     settings["enable_progress_bar"] = in_terminal and settings["enable_progress_bar"] is not False
     settings["enable_model_summary"] = bool(settings["enable_model_summary"])
@@ -144,7 +162,8 @@ def make_trainer(choice: cli.Choice, run: Run, folder: run_folder.RunFolder, wat
         *watchers,
         AboutCheckpoint(choice.data_class, choice.model_class, choice.yaml),
         RandomState(),
-        HowToGoOn(),
+        FiniteLoss(),
+        MetricsFile(folder.path / "metrics.csv"),
         folder.checkpoints(monitor),
         *([pl.callbacks.EarlyStopping(monitor, patience=run.stop_early)] if run.stop_early else []),
         *([] if in_terminal else [EpochLines()]),

@@ -1,9 +1,14 @@
 """The folder that a run leaves: `<log_dir>/<data>-<model>/version_N/`."""
 
+import errno
 import itertools
+import os
 import platform
+import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,15 +16,22 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from rich.console import Console
 
+from text_recognizer import atomic
 from text_recognizer.data import BaseDataModule
 from text_recognizer.errors import UserError
 from text_recognizer.paths import readable
-from training import report
+from training import processes, report, resume
 from training.callbacks import TestPredictions
+from training.stopping import Stopped
+
+LOCK = ".lock"
+# What a disk, and not this program, may be at fault for.
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 # The final table, in this order.
 ROWS = (
@@ -47,9 +59,8 @@ class RunFolder:
         return self.log_dir / self.name / f"version_{self.version}"
 
     def loggers(self) -> list[Logger]:
-        """Return what writes TensorBoard events and `metrics.csv` into the folder."""
-        place = {"save_dir": self.log_dir, "name": self.name, "version": self.version}
-        return [TensorBoardLogger(**place, default_hp_metric=False), CSVLogger(**place)]
+        """Return what writes TensorBoard events into the folder."""
+        return [TensorBoardLogger(self.log_dir, self.name, self.version, default_hp_metric=False)]
 
     def checkpoints(self, monitor: str) -> ModelCheckpoint:
         """Return the callback that keeps `best.ckpt` (lowest `monitor`) and `last.ckpt`."""
@@ -64,7 +75,15 @@ class RunFolder:
 
     def write_config(self, text: str) -> None:
         """Write `config.yaml`, which `--config` reads."""
-        (self.path / "config.yaml").write_text(text, encoding="utf-8")
+        atomic.write_text(text, self.path / resume.CONFIG)
+
+    def how_to_go_on(self) -> str:
+        """Return what to do after an interruption, in words."""
+        if (self.path / resume.LAST).is_file():
+            program = Path(sys.argv[0]).name
+            how = shlex.join(["python", sys.argv[0], "--resume", str(self.path)]) if program.endswith(".py") else ""
+            return f"Go on from the last full epoch with: {how or f'--resume {self.path}'}"
+        return "No epoch was finished, so there is nothing to go on from: start again with the same command."
 
     def report(self, metrics: dict[str, Any], predictions: TestPredictions, data: BaseDataModule, title: str) -> None:
         """Write `metrics.json` and the pictures, and print the final table."""
@@ -87,23 +106,48 @@ class RunFolder:
 def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
     """Give the folder of a resumed run, or a new one, which goes away if the run ends before leaving anything in it.
 
+    No other run can open the folder meanwhile.
+
     Args:
         run: has `data_class`, `model_class`, `resume` and `log_dir`.
         default_log_dir: where runs go when `run.log_dir` is None.
 
     Raises:
-        UserError: the folder cannot be made.
+        UserError: the folder cannot be made or written to, or another run is at work in it.
     """
-    if run.resume:
-        path = last_checkpoint(run.resume).parent.parent
-        yield RunFolder(path.parent.parent, path.parent.name, int(path.name.removeprefix("version_")))
+    if processes.rank() > 0:  # the first process alone writes what stays
+        with tempfile.TemporaryDirectory() as elsewhere:
+            folder = RunFolder(Path(elsewhere), f"{run.data_class}-{run.model_class}", version=0)
+            folder.path.mkdir(parents=True)
+            yield folder
         return
-    log_dir = Path(run.log_dir) if run.log_dir else default_log_dir
-    folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
+    if run.resume:
+        path = resume.last_checkpoint(run.resume).parent.parent
+        folder = RunFolder(path.parent.parent, path.parent.name, int(path.name.removeprefix("version_")))
+    else:
+        log_dir = Path(run.log_dir) if run.log_dir else default_log_dir
+        folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
+    lock = FileLock(folder.path / LOCK)
     try:
+        lock.acquire(timeout=0)
+        for leftover in folder.path.rglob(f"*{atomic.UNFINISHED}"):  # of a process that was killed
+            leftover.unlink()
         yield folder
+    except Timeout as error:
+        raise UserError(f"Another run is at work in {readable(folder.path)}: let it end, or stop it first.") from error
+    except Stopped as stopped:
+        stopped.advice = folder.how_to_go_on()
+        raise
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        place = error.filename or readable(folder.path)
+        raise UserError(f"Cannot write {place}: {os.strerror(error.errno)}. {folder.how_to_go_on()}") from error
     finally:
+        lock.release()
         with suppress(OSError):
+            if [path.name for path in folder.path.iterdir()] == [LOCK]:
+                (folder.path / LOCK).unlink()
             folder.path.rmdir()  # which succeeds only if it is empty
 
 
@@ -116,31 +160,6 @@ def _new_folder(log_dir: Path, name: str) -> RunFolder:
                 return RunFolder(log_dir, name, version)
     except OSError as error:
         raise UserError(f"Cannot write to {log_dir}: {error.strerror}. Choose another --log_dir.") from error
-
-
-def last_checkpoint(resume: str) -> Path:
-    """Return the checkpoint to go on from, given a run's folder or the file itself.
-
-    Raises:
-        UserError: there is none.
-    """
-    path = Path(resume)
-    if path.is_dir():
-        path = path / "checkpoints" / "last.ckpt"
-    if not path.is_file():
-        raise UserError(f"There is nothing to resume: {readable(path)} does not exist.")
-    return path.resolve()
-
-
-def with_config_of_resumed_run(arguments: Sequence[str]) -> list[str]:
-    """Put `--config` of the interrupted run before the other flags, so that `--resume FOLDER` is all one types."""
-    arguments = list(arguments)
-    for index, argument in enumerate(arguments):
-        flag, _, value = argument.partition("=")
-        if flag == "--resume" and (value or index + 1 < len(arguments)):
-            checkpoint = last_checkpoint(value or arguments[index + 1])
-            return ["--config", str(checkpoint.parent.parent / "config.yaml"), *arguments]
-    return arguments
 
 
 def _in_words(name: str, value: Any) -> str:

@@ -32,8 +32,10 @@ NOT_TRAINER_FLAGS = {
     "enable_autolog_hparams",
     "model_registry",
     "enable_checkpointing",
+    "use_distributed_sampler",
 }
 PATHS = ("load_checkpoint", "log_dir", "resume")
+DEEPEST, LONGEST, LONGEST_FILE = 4, 4096, 20_000  # how deep settings can be nested, and how many characters they have
 
 
 @dataclass
@@ -69,7 +71,8 @@ def parse(arguments: Sequence[str], run_options: Callable) -> Choice:
         UserError: an unknown flag or class, or a value of the wrong type.
         SystemExit: after `--help` or `--print_config`.
     """
-    names = _chosen_names(arguments, run_options)
+    files, flags = _config_files(arguments)
+    names = _chosen_names(files, flags, run_options)
     data_class = find_class(text_recognizer.data, "data_class", names["data_class"])
     model_class = find_class(text_recognizer.models, "model_class", names["model_class"])
     lit_model_class = lit_class(data_class.task, names["loss"])
@@ -90,13 +93,15 @@ def parse(arguments: Sequence[str], run_options: Callable) -> Choice:
     parser.add_class_arguments(lit_model_class, None, skip={"model", "data_config"})
     parser.add_class_arguments(pl.Trainer, None, skip=NOT_TRAINER_FLAGS)
     try:
-        settings = parser.parse_args(_with_explicit_booleans(parser, arguments))
+        settings = parser.parse_args([f"--config={file}" for file in files] + _with_explicit_booleans(parser, flags))
     except ArgumentError as error:
         raise UserError(_one_line(parser, str(error))) from error
+    except OverflowError as error:
+        raise UserError(f"A number is too large: {error}.") from error
     settings.pop("config", None)
     for name in PATHS:  # so that config.yaml means the same files in any working directory
         if settings[name]:
-            settings[name] = str(Path(settings[name]).expanduser().resolve())
+            settings[name] = _absolute(name, settings[name])
     repeatable = settings.clone()
     repeatable["resume"] = None
     return Choice(data_class, model_class, lit_model_class, settings, parser.dump(repeatable, skip_validation=True))
@@ -112,41 +117,99 @@ class _Parser(ArgumentParser):
         return self.format_usage() + "\n" + text[text.index(self.description[:10]) :]
 
 
-def _chosen_names(arguments: Sequence[str], run_options: Callable) -> dict[str, str]:
-    """Return the names of classes and loss: from the flags, else from the config file, else the defaults."""
+def _config_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the values of --config, and the other arguments: these win, wherever they stand.
+
+    Raises:
+        UserError: an argument is too long or too deeply nested to be a setting, or --config has no value.
+    """
+    for argument in arguments:
+        try:
+            _check_plain(argument.partition("=")[2] if argument.startswith("--") else argument)
+        except _NotPlain as error:
+            raise UserError(f"{argument[:40]} {error}.") from error
+        except yaml.YAMLError:
+            pass  # not every word is YAML
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("data_class", "model_class", "loss", "config"):
-        first.add_argument(f"--{name}")
+    first.add_argument("--config", action="append", default=[])
     try:
-        given, _ = first.parse_known_args(arguments)
+        given, rest = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{error.argument_name} needs a value.") from error
-    from_file = _read_config(Path(given.config)) if given.config else {}
+    return given.config, rest
+
+
+def _chosen_names(files: Sequence[str], flags: Sequence[str], run_options: Callable) -> dict[str, str]:
+    """Return the names of classes and loss: from the flags, else from the last config file, else the defaults."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ("data_class", "model_class", "loss"):
+        first.add_argument(f"--{name}")
+    try:
+        given, _ = first.parse_known_args(flags)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error.argument_name} needs a value.") from error
     defaults = inspect.signature(run_options).parameters
-    names = {
-        name: str(getattr(given, name) or from_file.get(name) or defaults[name].default)
-        for name in ("data_class", "model_class")
-    }
-    return names | {"loss": given.loss or from_file.get("loss")}
+    names = {"data_class": defaults["data_class"].default, "model_class": defaults["model_class"].default, "loss": None}
+    for file in files:
+        content = _read_config(Path(file))
+        names |= {name: content[name] for name in names if name in content}
+    names |= {name: value for name, value in vars(given).items() if value is not None}
+    return {name: value if name == "loss" else str(value) for name, value in names.items()}
 
 
 def _read_config(path: Path) -> dict:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST_FILE + 1)
+        if len(text) > LONGEST_FILE:
+            raise UserError(f"--config {path} is too long to be a file of flags.")
+        _check_plain(text)
+        content = yaml.safe_load(text)
     except OSError as error:
         raise UserError(f"Cannot read --config {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UserError:
+        raise
+    except _NotPlain as error:
+        raise UserError(f"--config {path} holds a value that {error}.") from error
+    except (yaml.YAMLError, ValueError) as error:  # the second of a date or a number that there cannot be
         raise UserError(f"--config {path} is not a YAML file: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UserError(f"--config {path} holds no settings: it should have lines like 'max_epochs: 5'.")
     return content
+
+
+class _NotPlain(ValueError):
+    """What in YAML is no setting."""
+
+
+def _check_plain(text: str) -> None:
+    """Raise _NotPlain where YAML holds more than settings need.
+
+    Ten short lines that repeat each other by aliases stand for a billion values, and tags ask for objects.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise _NotPlain("is too deeply nested")
+        if len(getattr(event, "value", None) or "") > LONGEST:
+            raise _NotPlain("is too long")
+        if getattr(event, "anchor", None) or getattr(event, "tag", None):
+            raise _NotPlain("has an alias or a tag, which settings do not have")
+
+
+def _absolute(flag: str, path: str) -> str:
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # of characters that no path has, and users that do not exist
+        raise UserError(f"--{flag} is not a path: {error}.") from error
 
 
 def _with_explicit_booleans(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
     """Let `--flag` stand for `--flag true` where the flag is a yes-or-no one."""
     hints = {f"--{action.dest}": getattr(action, "_typehint", None) for action in parser._actions}
     explicit = []
-    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=False):
         bare = hints.get(argument) is bool and following.startswith("--")
         explicit.append(f"{argument}=true" if bare else argument)
     return explicit
@@ -164,13 +227,14 @@ def _one_line(parser: ArgumentParser, message: str) -> str:
         return f"There is no flag {flag}.{nearest(flag, flags)} All flags: run_experiment.py --help"
     if missing := re.search(r"argument (\S+): expected one argument", message):
         return f"{missing[1]} needs a value."
-    if key := re.search(r'(?:Parser key|Key) "?\'?([\w.]+)', message):
+    if key := re.search(r'(?:Parser key|Key|Option) "?\'?([\w.]+)', message):
         name = key[1]
         hint = next((getattr(action, "_typehint", None) for action in parser._actions if action.dest == name), None)
         given = re.search(r"(?:Given|Got) value: (.*)", message)
-        if given is None or hint is None:
-            return f"'{name}' is not a setting.{nearest(name, [flag.removeprefix('--') for flag in flags])}"
-        return f"--{name} must be {_in_words(hint)}, not '{given[1]}'."
+        if hint is None:
+            others = [flag.removeprefix("--") for flag in flags if flag != f"--{name}"]
+            return f"'{name}' is not a setting.{nearest(name, others)}"
+        return f"--{name} must be {_in_words(hint)}" + (f", not '{given[1]}'." if given else ".")
     return " ".join(message.split())
 
 

@@ -1,6 +1,8 @@
 """The learning-rate finder: try ever larger steps, and see where the loss falls fastest (Smith, arXiv:1506.01186)."""
 
 import logging
+import sys
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from pytorch_lightning.tuner import Tuner
 from pytorch_lightning.utilities.seed import isolate_rng
 
 from text_recognizer.errors import UserError
+from training import report
 
 SKIP_FIRST = 5  # steps before the smoothed loss means anything
 
@@ -40,7 +43,7 @@ def find_lr(
         UserError: there are too few batches to see anything.
     """
     logging.getLogger("pytorch_lightning.tuner").setLevel(logging.ERROR)
-    with isolate_rng():
+    with isolate_rng(), redirect_stderr(sys.stdout):  # its progress bar is no error
         finder = Tuner(trainer).lr_find(model, datamodule=data, min_lr=lowest, max_lr=highest, num_training=steps)
     # The last points are where the loss has blown up and the search has stopped.
     rates, losses = (np.array(finder.results[name][SKIP_FIRST:-1]) for name in ("lr", "loss"))
@@ -76,4 +79,4 @@ def plot_learning_rates(found: LearningRates, path: Path) -> None:
         ylim=(None, max(ceiling, found.losses[at])),
     )
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    report.save(figure, path)

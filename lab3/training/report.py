@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from text_recognizer import atomic
+
 # Colours that people with any colour vision tell apart (Okabe and Ito, 2008).
 BLUE, ORANGE, RED = "#0072B2", "#E69F00", "#D55E00"
 DPI = 120
@@ -37,7 +39,7 @@ def plot_curves(metrics_csv: Path, path: Path) -> None:
 
 
 def read_curves(metrics_csv: Path) -> dict[str, tuple[list[int], list[float]]]:
-    """Return, for each metric in Lightning's CSV, the epochs (from 1) and its values after them."""
+    """Return, for each metric in a run's `metrics.csv`, the epochs (from 1) and its values after them."""
     curves: dict[str, tuple[list[int], list[float]]] = {}
     with metrics_csv.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -51,9 +53,7 @@ def read_curves(metrics_csv: Path) -> dict[str, tuple[list[int], list[float]]]:
 
 def write_json(content: dict[str, object], path: Path) -> None:
     """Write `content` whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    atomic.write_text(json.dumps(content, indent=2) + "\n", path)
 
 
 def print_table(title: str, rows: dict[str, object], console: Console) -> None:
@@ -67,5 +67,6 @@ def print_table(title: str, rows: dict[str, object], console: Console) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=DPI)
+    """Write a figure as PNG, whole or not at all."""
+    with atomic.replaced(path) as unfinished:
+        figure.savefig(unfinished, dpi=DPI, format="png")

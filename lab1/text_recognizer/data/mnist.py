@@ -1,5 +1,7 @@
 """MNIST: 70,000 handwritten digits (LeCun, Cortes and Burges, 1998)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from text_recognizer.data.base_data_module import BaseDataModule, DataConfig
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.download import RawData
 from text_recognizer.data.idx import check_labelled_images, read_idx
+from text_recognizer.errors import UserError
 
 
 class MNIST(BaseDataModule):
@@ -27,6 +30,7 @@ class MNIST(BaseDataModule):
     dataset = "mnist"
     has_stand_in = True
     classes: tuple[str, ...] = tuple("0123456789")
+    published: ClassVar[dict[str, int]] = {"train": 60_000, "t10k": 10_000}  # pictures in the files
     num_val = 5_000
     mean, std = 0.1307, 0.3081  # of the training pixels, on the scale 0 to 1
 
@@ -43,6 +47,8 @@ class MNIST(BaseDataModule):
         if not real:
             return pen_set.load(self.classes, layout="mass", mean=self.mean, std=self.std)
         images, labels = self._read("train")
+        if len(images) <= self.num_val:
+            raise UserError(f"{self.dataset} has only {len(images):,} pictures: {self.num_val:,} are to validate.")
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))
         parts = {"train": order[self.num_val :].sort().values, "val": order[: self.num_val].sort().values}
         splits = {name: ImageDataset(images, labels, part, self.mean, self.std) for name, part in parts.items()}
@@ -50,11 +56,13 @@ class MNIST(BaseDataModule):
 
     def _read(self, part: str) -> tuple[Tensor, Tensor]:
         """Return the images (N, 28, 28) and labels (N,) of a part, uint8."""
-        paths = {file.path.name: file.path for file in RawData.load(self.dataset).files}
-        arrays = []
-        for name in (f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz"):
-            with paths[name].open("rb") as file:
-                arrays.append(read_idx(file, name))
-        images, labels = arrays
+        raw = RawData.load(self.dataset)
+
+        def read(name: str, size: tuple[int, ...], at_most: int) -> Tensor:
+            with raw.path(name).open("rb") as file:
+                return read_idx(file, name, size, at_most)
+
+        labels = read(f"{part}-labels-idx1-ubyte.gz", (), self.published[part])
+        images = read(f"{part}-images-idx3-ubyte.gz", (28, 28), len(labels))
         check_labelled_images(images, labels, (28, 28), len(self.classes), f"{self.dataset} {part}")
         return images, labels

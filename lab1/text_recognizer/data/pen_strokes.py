@@ -15,7 +15,6 @@ from text_recognizer.data.pen_ink import edge, ink
 from text_recognizer.data.pen_layout import SIZE, place
 from text_recognizer.data.pen_writers import NOISE, STYLE, average_style, habit_of, style_of, vary
 
-VERSION = 1  # part of every cache key: raise it whenever the drawing changes
 CHUNK, INK_CHUNK = 1024, 128  # samples moved and inked at a time: what they need fits the processor's cache
 FAITHFUL = 0.8  # how often writers use their own form of a character
 

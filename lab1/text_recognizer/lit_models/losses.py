@@ -1,9 +1,11 @@
-"""The losses of `torch.nn.functional` that compare logits with the right classes, by name."""
+"""The losses of `torch.nn.functional` that compare logits with the right classes, by name; and their mean."""
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 from torch.nn import functional
+from torchmetrics import Metric
 
 from text_recognizer.errors import UserError, nearest
 
@@ -68,3 +70,23 @@ def get_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
         return function(prediction, target, **more)
 
     return loss
+
+
+class MeanLoss(Metric):
+    """The mean over samples of a loss that is known batch by batch: the last batch, which is smaller, counts for less.
+
+    torchmetrics' MeanMetric drops what is not a number, or leaves out the weights: a loss of NaN must be seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("samples", torch.tensor(0.0), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, samples: int) -> None:
+        """Add the mean loss () of a batch of so many samples."""
+        self.total += loss * samples
+        self.samples += samples
+
+    def compute(self) -> Tensor:
+        return self.total / self.samples

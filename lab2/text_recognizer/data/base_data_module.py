@@ -35,7 +35,7 @@ class BaseDataModule(pl.LightningDataModule):
     A subclass names its dataset, returns its `config()`, and says how to `_prepare` and `_load` it.
 
     Args:
-        batch_size: pictures in a batch.
+        batch_size: pictures in a batch; with several processes, in a batch of each.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
         source: where the data comes from. `auto` takes files on disk, else downloads them, else draws embedded
             pen-stroke handwriting; `download` and `pen` insist on one.
@@ -75,6 +75,7 @@ class BaseDataModule(pl.LightningDataModule):
         self.augment = augment
         self.splits: dict[str, Dataset] = {}  # train, val, test: filled by setup()
         self.source_used: str | None = None  # filled by setup(): what the data really is
+        self._next_epoch = 0  # where a resumed run goes on
 
     # What a dataset must say of itself
 
@@ -125,11 +126,23 @@ class BaseDataModule(pl.LightningDataModule):
         raw = RawData.load(self.dataset)
         return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
 
+    # What a checkpoint keeps: workers ask for batches before Lightning tells a resumed run's sampler the epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the epoch (from 0) that comes next."""
+        return {"next_epoch": self.trainer.fit_loop.epoch_progress.current.processed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on as `state_dict` says."""
+        self._next_epoch = state_dict["next_epoch"]
+
     # Loaders
 
     def train_dataloader(self) -> DataLoader:
         """Return shuffled batches; when overfitting a few batches, those in order, the same ones every epoch."""
-        return self._loader("train", shuffle=not self._overfitting())
+        loader = self._loader("train", shuffle=not self._overfitting())
+        loader.batch_sampler.set_epoch(self._next_epoch)
+        return loader
 
     def val_dataloader(self) -> DataLoader:
         """Return validation batches; when overfitting a few batches, the very ones that are trained on."""
@@ -151,9 +164,11 @@ class BaseDataModule(pl.LightningDataModule):
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader:
         data = self.splits[split]
+        rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        endless = getattr(data, "endless", False)
         return DataLoader(
             data,
-            batch_sampler=Batches(len(data), self.batch_size, shuffle, self.seed, getattr(data, "endless", False)),
+            batch_sampler=Batches(len(data), self.batch_size, shuffle, self.seed, endless, rank, processes),
             collate_fn=as_it_is,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,

@@ -6,12 +6,16 @@ when its size and hash are right: a half download, or a web page saved under the
 
 import hashlib
 import logging
+import re
+import shutil
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
+
+from filelock import FileLock
 
 from text_recognizer.errors import UserError
 from text_recognizer.paths import data_root, metadata_file, readable
@@ -50,53 +54,97 @@ class RawFile:
         return None
 
     def ensure(self) -> None:
-        """Make sure that the verified file is there, downloading it if need be.
+        """Make sure that the verified file is there, downloading it if need be, in one process at a time.
 
         A file that is there but wrong is set aside as `<name>.bad` once its replacement has arrived.
 
         Raises:
-            UserError: the file on disk is wrong and cannot be replaced.
+            UserError: the file on disk is wrong and cannot be replaced, or the disk takes no new one.
             DownloadError: there is no file, and no address gave one.
         """
-        fault = self.fault() if self.path.is_file() else None
-        if self.path.is_file() and fault is None:
-            return
         try:
-            self._download()
+            if self.path.is_file() and self.fault() is None:
+                return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_name(self.path.name + ".lock")):
+                fault = self.fault() if self.path.is_file() else "missing"
+                if fault is not None:  # else another process fetched it while this one waited
+                    self._replace(fault)
+        except OSError as error:
+            raise UserError(
+                f"Cannot keep {self.path.name} ({self.size / 1e6:,.1f} MB) in {readable(self.path.parent)}: "
+                f"{error.strerror or error}. Make room there, or set TEXT_RECOGNIZER_DATA to a folder that you can "
+                "write to."
+            ) from error
+
+    def _replace(self, fault: str) -> None:
+        # All that is unfinished lies in a folder of its own: what a killed process left there, the next one removes.
+        unfinished = self.path.with_name(self.path.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            arrived = self._download(unfinished)
+            if self.path.exists():
+                self.path.replace(self.path.with_name(self.path.name + ".bad"))
+            arrived.replace(self.path)
         except DownloadError as error:
-            if fault is None:
+            if fault == "missing":
                 raise
             raise UserError(
                 f"{readable(self.path)} is {fault}. Replace it with the real file, or delete it. ({error})"
             ) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _download(self) -> None:
+    def _download(self, folder: Path) -> Path:
+        """Return the verified file in `folder`, from the first address that gives it; raise DownloadError if none does.
+
+        Faults of the disk are no reason to try the next address: they come out as OSError.
+        """
         import pooch  # here, because it takes a tenth of a second that a run with data on disk does not owe
+        from requests import RequestException
 
         pooch.get_logger().setLevel(logging.WARNING)
-        arrived = self.path.with_name(self.path.name + ".new")
         reasons = []
         for url in self.urls:
             host = urlsplit(url).hostname
-            progress = _progress_bar(self.path.name, self.size) if sys.stderr.isatty() else False
             log.info("Downloading %s (%.1f MB) from %s ...", self.path.name, self.size / 1e6, host)
             try:
-                pooch.retrieve(
-                    url,
-                    f"sha256:{self.sha256}",
-                    fname=arrived.name,
-                    path=arrived.parent,
-                    downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S, progressbar=progress),
+                return Path(
+                    pooch.retrieve(
+                        url, f"sha256:{self.sha256}", fname=self.path.name, path=folder, downloader=self._fetch
+                    )
                 )
-            except (OSError, ValueError) as error:  # network and disk faults; a wrong hash is a ValueError
-                reasons.append(f"{host}: {_brief(error)}")
-                continue
-            if self.path.exists():
-                self.path.replace(self.path.with_name(self.path.name + ".bad"))
-            arrived.replace(self.path)
-            return
-        why = "; ".join(reasons) or "no address is known"
-        raise DownloadError(f"Could not download {self.path.name} ({why})")
+            except (RequestException, ValueError) as error:
+                reasons.append(f"{host} {_in_words(error)}")
+        raise DownloadError(f"Could not download {self.path.name}: {'; '.join(reasons) or 'no address is known'}")
+
+    def _fetch(self, url: str, target: str, _) -> None:
+        """Write what `url` answers to `target`; raise ValueError if it is not the published file."""
+        import pooch
+
+        bar = _progress_bar(self.path.name, self.size) if sys.stderr.isatty() else False
+        # Asked for no further compression, servers do not unpack, or pack again, what is packed already.
+        headers = {"Accept-Encoding": "identity"}
+        fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT_S, headers=headers)
+        with Path(target).open("wb") as file:
+            fetch(url, _AtMost(file, self.size), None)
+        if fault := replace(self, path=Path(target)).fault():
+            raise ValueError(f"sends a file that is {fault}")
+
+
+class _AtMost:
+    """A file that takes `size` bytes and no more: a body without end must not fill the disk."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+
+    def write(self, piece: bytes) -> None:
+        if self._file.tell() + len(piece) > self._size:
+            raise ValueError(f"sends more than the {self._size:,} bytes expected")
+        self._file.write(piece)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 @dataclass(frozen=True)
@@ -119,20 +167,32 @@ class RawData:
         folder = data_root() / "downloaded" / name
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-            files = tuple(
-                RawFile(folder / Path(file["filename"]).name, file["size"], file["sha256"], tuple(file["urls"]))
-                for file in content["files"]
-            )
-            return cls(name, content["name"], content["source"], files)
+            match content:
+                case {"name": str(title), "source": str(source), "files": [_, *_] as files}:
+                    return cls(name, title, source, tuple(_described(file, folder) for file in files))
+            raise ValueError("it needs a name, a source, and a list of files")
         except FileNotFoundError:
             raise UserError(f"{readable(path)} is missing: it says where the dataset {name} comes from.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise UserError(f"{readable(path)} is malformed: {_brief(error)}") from error
+        except OSError as error:
+            raise UserError(f"Cannot read {readable(path)}: {error.strerror}.") from error
+        except (ValueError, RecursionError) as error:  # what tomllib raises, too
+            raise UserError(f"{readable(path)} is malformed: {_one_line(error)}") from error
 
     @property
     def folder(self) -> Path:
         """Where the files are, or belong."""
         return data_root() / "downloaded" / self.name
+
+    def path(self, name: str) -> Path:
+        """Return where the file `name` is, or belongs.
+
+        Raises:
+            UserError: the dataset has no such file.
+        """
+        for file in self.files:
+            if file.path.name == name:
+                return file.path
+        raise UserError(f"{readable(metadata_file(self.name))} does not list {name}, a part of {self.title}.")
 
     def present(self) -> bool:
         """Return whether every file is there, verified or not."""
@@ -140,7 +200,6 @@ class RawData:
 
     def ensure(self) -> None:
         """Find, or download, and verify every file; raises as `RawFile.ensure` does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         for file in self.files:
             file.ensure()
 
@@ -179,11 +238,41 @@ def find_or_download(raw: RawData, source: Source, ready: bool, stand_in: str | 
     return True
 
 
-def _brief(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+def _described(file: object, folder: Path) -> RawFile:
+    """Return what metadata says of one file, or raise ValueError; a name that leads elsewhere is not one."""
+    match file:
+        case {"filename": str(name), "size": int(size), "sha256": str(digest), "urls": [*urls]} if (
+            re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII)
+            and size > 0
+            and re.fullmatch("[0-9a-f]{64}", digest)
+            and all(isinstance(url, str) and urlsplit(url).scheme in ("http", "https") for url in urls)
+        ):
+            return RawFile(folder / name, size, digest, tuple(urls))
+    raise ValueError(
+        "each file needs a filename without folders, a size in bytes, a sha256 in small hex digits, and a list of urls"
+    )
+
+
+def _in_words(error: Exception) -> str:
+    """Say what an address did, for a sentence that starts with its host."""
+    from requests import ConnectionError, HTTPError, Timeout, TooManyRedirects
+
+    text = _one_line(error)
+    if isinstance(error, HTTPError) and error.response is not None:
+        return f"answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, Timeout) or "timed out" in text:
+        return "does not answer in time"
+    if isinstance(error, TooManyRedirects):
+        return "redirects without end"
     if "NameResolution" in text or "Name or service not known" in text or "Failed to resolve" in text:
-        return "no network"
-    return f"{type(error).__name__}: {text[:160]}"
+        return "is out of reach: no network"
+    if isinstance(error, ConnectionError):
+        return "refuses the connection" if "refused" in text else "cannot be reached"
+    return text[:160] if text.startswith("sends ") else f"breaks off: {text[:160]}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _progress_bar(name: str, size: int):

@@ -1,7 +1,7 @@
 """EMNIST: handwritten digits and letters (Cohen, Afshar, Tapson and van Schaik, arXiv:1702.05373)."""
 
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, SPECIAL_TOKEN
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.download import RawData
 from text_recognizer.data.idx import check_labelled_images, read_idx
-from text_recognizer.errors import UserError
+from text_recognizer.data.zip_member import opened_member, opened_zip
 
 FIRST_CLASS = len(SPECIAL_TOKENS)  # EMNIST's label 0 is this class of the mapping
+PUBLISHED = {"train": 697_932, "test": 116_323}  # pictures in the archive
 FORMAT = 1  # of the processed file: raise it when `_process` changes
 
 
@@ -105,20 +106,19 @@ def _process() -> dict[str, np.ndarray]:
     raw = RawData.load(EMNIST.dataset)
     raw.ensure()
     arrays = {}
-    for part in ("train", "test"):
-        images = _member(raw.files[0].path, f"gzip/emnist-byclass-{part}-images-idx3-ubyte.gz")
-        labels = _member(raw.files[0].path, f"gzip/emnist-byclass-{part}-labels-idx1-ubyte.gz")
-        check_labelled_images(images, labels, (28, 28), len(ALPHANUMERIC), f"EMNIST {part}")
-        # EMNIST stores its images transposed.
-        arrays[f"{part}_images"] = images.transpose(1, 2).contiguous().numpy()
-        arrays[f"{part}_labels"] = (labels + FIRST_CLASS).numpy()
+    with opened_zip(raw.files[0].path, "the EMNIST archive") as archive:
+        for part, count in PUBLISHED.items():
+            labels = _member(archive, f"gzip/emnist-byclass-{part}-labels-idx1-ubyte.gz", (), count)
+            images = _member(archive, f"gzip/emnist-byclass-{part}-images-idx3-ubyte.gz", (28, 28), len(labels))
+            check_labelled_images(images, labels, (28, 28), len(ALPHANUMERIC), f"EMNIST {part}")
+            # EMNIST stores its images transposed.
+            arrays[f"{part}_images"] = images.transpose(1, 2).contiguous().numpy()
+            arrays[f"{part}_labels"] = (labels + FIRST_CLASS).numpy()
     return arrays
 
 
-def _member(archive: Path, name: str) -> Tensor:
+def _member(archive: zipfile.ZipFile, name: str, size: tuple[int, ...], at_most: int) -> Tensor:
     # Read inside the archive: unpacked, it would fill 2 GB with five other arrangements of the same pictures.
-    try:
-        with zipfile.ZipFile(archive) as opened, opened.open(name) as member:
-            return read_idx(member, name)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{archive.name} is not the EMNIST archive: {error}") from error
+    packed_at_most = at_most * math.prod(size) * 101 // 100 + 1000  # what cannot be compressed grows a little
+    with opened_member(archive, name, packed_at_most) as member:
+        return read_idx(member, name, size, at_most)

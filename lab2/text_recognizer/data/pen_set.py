@@ -8,13 +8,18 @@ import torch
 
 from text_recognizer.data import cache
 from text_recognizer.data.dataset import ImageDataset
-from text_recognizer.data.pen_strokes import VERSION, write_set
+from text_recognizer.data.pen_strokes import write_set
 
 # Characters in each split, and who writes them. Disjoint writers, as in real test sets: a reader must cope with a
 # hand that it has not seen.
 SIZES = {"train": 50_000, "val": 5_000, "test": 10_000}
 WRITERS = {"train": range(20_000), "val": range(20_000, 21_000), "test": range(21_000, 22_000)}
 SEED = 1998  # of the drawing: like a download, the set is the same in every run
+# What decides how letters look.
+CODE = (
+    *("pen_set.py", "pen_strokes.py", "pen_glyphs.py", "pen_writers.py", "pen_layout.py", "pen_ink.py"),
+    "pen_paths.toml",
+)
 
 
 def prepare(classes: Sequence[str], layout: str) -> None:
@@ -42,7 +47,7 @@ def set_file(classes: Sequence[str], layout: str) -> Path:
     """Return where the set is kept; its name changes with its content."""
     writers = {split: [people.start, people.stop] for split, people in WRITERS.items()}
     key = cache.content_key(
-        classes="".join(classes), layout=layout, sizes=SIZES, writers=writers, seed=SEED, version=VERSION
+        classes="".join(classes), layout=layout, sizes=SIZES, writers=writers, seed=SEED, code=cache.code_key(*CODE)
     )
     return cache.cache_file("pen_strokes", f"{len(classes)}-characters", key)
 

@@ -9,7 +9,9 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from text_recognizer.data.base_data_module import DataConfig
 from text_recognizer.errors import UserError, nearest
-from text_recognizer.lit_models.losses import get_loss
+from text_recognizer.lit_models.losses import MeanLoss, get_loss
+
+FUSED = ("Adam", "AdamW", "SGD")  # optimizers that can change all weights in one operation on every device
 
 
 class BaseLitModel(pl.LightningModule):
@@ -47,16 +49,22 @@ class BaseLitModel(pl.LightningModule):
         self.model = model
         self.optimizer, self.lr, self.one_cycle_max_lr = optimizer, lr, one_cycle_max_lr
         self.loss = get_loss(loss)
-        accuracy = MulticlassAccuracy(len(data_config.mapping), average="micro")
-        self.train_acc, self.val_acc, self.test_acc = accuracy, accuracy.clone(), accuracy.clone()
+        for split in ("train", "val", "test"):  # of each epoch, over all its samples
+            self.add_module(f"{split}_loss", MeanLoss())
+            accuracy = MulticlassAccuracy(len(data_config.mapping), average="micro", validate_args=False)
+            self.add_module(f"{split}_acc", accuracy)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> logits (B, classes)."""
         return self.model(images)
 
     def configure_optimizers(self) -> torch.optim.Optimizer | dict:
+        optimizer_class = getattr(torch.optim, self.optimizer)
         kwargs = {"lr": self.lr if self.one_cycle_max_lr is None else self.one_cycle_max_lr}
-        optimizer = getattr(torch.optim, self.optimizer)(self.parameters(), **kwargs)
+        clips = self._trainer is not None and self._trainer.gradient_clip_val
+        if self.optimizer in FUSED and not clips:  # Lightning does not clip for a fused optimizer
+            kwargs["fused"] = True
+        optimizer = optimizer_class(self.parameters(), **kwargs)
         if self.one_cycle_max_lr is None:
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
@@ -65,31 +73,38 @@ class BaseLitModel(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        loss, _ = self._step(batch, "train", self.train_acc)
-        self.log("loss", loss, prog_bar=True, logger=False)  # of this batch, for the progress bar
-        return loss
+        return self._step(batch, batch_index, "train")[0]
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
-        self._step(batch, "val", self.val_acc)
+        self._step(batch, batch_index, "val")
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> tuple[Tensor, Tensor]:
         """Return what `read` does, for those who want to look at it."""
-        return self.read(self._step(batch, "test", self.test_acc)[1])
+        return self.read(self._step(batch, batch_index, "test")[1])
 
     def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the most probable classes (B,) int64 of (B, classes) logits, and their probabilities (B,)."""
         confidence, predicted = logits.float().softmax(dim=1).max(dim=1)
         return predicted, confidence
 
-    def _step(self, batch: tuple[Tensor, Tensor], split: str, accuracy: MulticlassAccuracy) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: tuple[Tensor, Tensor], batch_index: int, split: str) -> tuple[Tensor, Tensor]:
         images, labels = batch
         logits = self(images)
         loss = self.loss(logits, labels)
-        accuracy(logits, labels)
-        shown = {"on_step": False, "on_epoch": True, "prog_bar": split == "val", "batch_size": len(images)}
-        self.log(f"{split}_loss", loss, **shown)
-        self.log(f"{split}_acc", accuracy, **shown)
+        self._record(f"{split}_loss", batch_index, loss.detach(), len(images))
+        self._record(f"{split}_acc", batch_index, logits, labels)
         return loss, logits
+
+    def _record(self, name: str, batch_index: int, *values: object) -> None:
+        """Add to the metric of this name.
+
+        It is logged once an epoch, with the first batch: Lightning asks it for its value when the epoch ends. To log
+        with every batch would take as long as a tenth of a small network's training step.
+        """
+        metric = getattr(self, name)
+        metric.update(*values)
+        if batch_index == 0:
+            self.log(name, metric, on_step=False, on_epoch=True, prog_bar=name.startswith("val"))
 
 
 def optimizer_names() -> list[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from text_recognizer.data import cache, emnist, pen_set, pen_strokes
+from text_recognizer.data import cache, emnist, pen_set
 from text_recognizer.data.base_data_module import BaseDataModule, DataConfig, Source
 from text_recognizer.data.characters import ALPHANUMERIC, END, MAPPING, PADDING, START
 from text_recognizer.data.dataset import ImageDataset
@@ -17,7 +17,7 @@ from text_recognizer.data.line_images import SIDE, Glyphs, write_lines
 from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.errors import UserError
 
-FORMAT = 1  # of the cached file: raise it when lines come out differently
+CODE = ("emnist_lines.py", "line_images.py", "emnist.py", "characters.py")  # what decides how lines look
 SPLITS = ("train", "val", "test")
 LINES_PER_STEP = 1024  # of the progress bar
 
@@ -114,14 +114,13 @@ class EMNISTLines(BaseDataModule):
         characters = emnist.processed_file() if real else pen_set.set_file(ALPHANUMERIC, layout="box")
         key = cache.content_key(
             characters=characters.name,
-            pen_strokes=pen_strokes.VERSION,
+            code=cache.code_key(*CODE, *pen_set.CODE),
             sentences=self.sentences.text_key(),
             max_length=self.max_length,
             overlap=[self.min_overlap, self.max_overlap],
             sizes=self.sizes | ({"train": 0} if self.fresh else {}),
             with_start_end_tokens=self.with_start_end_tokens,
             seed=self.seed,
-            format=FORMAT,
         )
         return cache.cache_file("emnist_lines", f"{self.max_length}-characters", key)
 

@@ -4,8 +4,6 @@ import hashlib
 import logging
 import re
 import string
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,14 @@ import numpy as np
 from text_recognizer.data import cache
 from text_recognizer.data.characters import ALPHANUMERIC, MARKS
 from text_recognizer.data.download import RawData, Source, find_or_download
+from text_recognizer.data.zip_member import opened_zip, read_member
 from text_recognizer.errors import UserError
 
 log = logging.getLogger(__name__)
 
 DATASET = "brown"
 FORMAT = 1  # of the processed text: raise it when `_brown_text` changes
+SAMPLES, SAMPLE_BYTES = 500, 100_000  # in the corpus; in a sample of 2,000 words with their tags, at most
 STAND_IN = "The text of Python's own documentation stands"
 
 
@@ -135,25 +135,28 @@ def _processed_file(keep_marks: bool) -> Path:
 
 def _brown_text(keep_marks: bool) -> np.ndarray:
     """Return the corpus as ASCII codes, uint8."""
-    # Here, because NLTK takes seconds to import, which a run with processed text does not owe.
-    import nltk.data
-    from nltk.corpus.reader import TaggedCorpusReader
-    from nltk.tokenize.treebank import TreebankWordDetokenizer
-
     raw = RawData.load(DATASET)
     raw.ensure()
     log.info("Reading the %s: half a minute, once.", raw.title)
-    folder = str(raw.folder.resolve())
-    nltk.data.path.append(folder)  # NLTK opens nothing outside the folders that it knows
-    try:
-        root = nltk.data.ZipFilePathPointer(str(Path(folder) / raw.files[0].path.name), "brown/")
-        sentences = TaggedCorpusReader(root, r"c[a-z]\d\d").sents()
-        text = " ".join(map(TreebankWordDetokenizer().detokenize, sentences))
-    except (OSError, ValueError, AssertionError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{raw.files[0].path.name} is not the Brown corpus: {error}") from error
-    finally:
-        nltk.data.path.remove(folder)
-    return _codes(clean(text, keep_marks))
+    sentences = _brown_sentences(raw.files[0].path)
+    # Here, because NLTK takes seconds to import, which a run with processed text does not owe.
+    from nltk.tokenize.treebank import TreebankWordDetokenizer
+
+    text = clean(" ".join(map(TreebankWordDetokenizer().detokenize, sentences)), keep_marks)
+    if not text:
+        raise UserError(f"{raw.files[0].path.name} is not the Brown corpus: it has no words.")
+    return _codes(text)
+
+
+def _brown_sentences(path: Path) -> list[list[str]]:
+    """Return the words of each sentence. The corpus has a sentence on each line, its words as `word/tag`."""
+    with opened_zip(path, "the Brown corpus") as archive:
+        names = sorted(name for name in set(archive.namelist()) if re.fullmatch(r"brown/c[a-z]\d\d", name))
+        if len(names) > SAMPLES:
+            raise UserError(f"{path.name} is not the Brown corpus: {len(names)} samples where it has {SAMPLES}.")
+        samples = [read_member(archive, name, SAMPLE_BYTES).decode("utf-8") for name in names]
+    lines = (line.split() for sample in samples for line in sample.splitlines())
+    return [[token.rpartition("/")[0] if "/" in token else token for token in line] for line in lines if line]
 
 
 def _codes(text: str) -> np.ndarray:

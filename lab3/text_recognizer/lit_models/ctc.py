@@ -8,7 +8,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics import Metric
 
 from text_recognizer.data.base_data_module import DataConfig
 from text_recognizer.data.characters import BLANK, PADDING, SPECIAL_TOKENS
@@ -81,5 +80,5 @@ class CTCLitModel(LineLitModel):
             log_probabilities, labels[is_text], windows, is_text.sum(dim=1).cpu(), self.blank, zero_infinity=True
         )
 
-    def _log_accuracy(self, accuracy: Metric, logits: Tensor, labels: Tensor, name: str, shown: dict) -> None:
+    def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
         """There is none: windows and labels do not correspond."""

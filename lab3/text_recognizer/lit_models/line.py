@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torchmetrics import Metric
 from torchmetrics.text import CharErrorRate
 
 from text_recognizer.data.base_data_module import DataConfig
@@ -85,18 +84,15 @@ class LineLitModel(BaseLitModel):
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("validation lines", text, self.global_step)
 
-    def _step(self, batch: tuple[Tensor, Tensor], split: str, accuracy: Metric) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: tuple[Tensor, Tensor], batch_index: int, split: str) -> tuple[Tensor, Tensor]:
         images, labels = batch
         logits = self(images)
         loss = self.line_loss(logits, labels)
-        shown = {"on_step": False, "on_epoch": True, "prog_bar": split == "val", "batch_size": len(images)}
-        self.log(f"{split}_loss", loss, **shown)
-        self._log_accuracy(accuracy, logits, labels, f"{split}_acc", shown)
+        self._record(f"{split}_loss", batch_index, loss.detach(), len(images))
+        self._record_accuracy(f"{split}_acc", batch_index, logits, labels)
         if split != "train":  # comparing texts takes longer than a training step
             true, read = to_texts(labels), to_texts(self.read(logits)[0])
-            error_rate = getattr(self, f"{split}_cer")
-            error_rate(read, true)
-            self.log(f"{split}_cer", error_rate, **shown)
+            self._record(f"{split}_cer", batch_index, read, true)
             if split == "val" and len(self._shown) < SHOWN:
                 self._shown += list(zip(true, read, strict=True))[: SHOWN - len(self._shown)]
         return loss, logits
@@ -104,9 +100,8 @@ class LineLitModel(BaseLitModel):
     def on_validation_epoch_start(self) -> None:
         self._shown = []
 
-    def _log_accuracy(self, accuracy: Metric, logits: Tensor, labels: Tensor, name: str, shown: dict) -> None:
-        accuracy(logits, labels)
-        self.log(name, accuracy, **shown)
+    def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
+        self._record(name, batch_index, logits, labels)
 
 
 def to_texts(classes: Tensor) -> list[str]:
