@@ -77,6 +77,14 @@ def test_checkpoint_holds_the_metrics_of_its_own_epoch(run, small_mnist, folder)
     assert {name: metrics(folder)[name] for name in kept} == kept
 
 
+def test_the_last_checkpoint_is_of_the_last_epoch_also_where_that_was_not_the_best(run, small_mnist, folder):
+    run(*TINY, "--optimizer", "SGD", "--lr", "1e-30")  # nothing changes, so the first epoch stays the best
+    epochs = [
+        torch.load(folder / "checkpoints" / name, weights_only=True)["epoch"] for name in ("best.ckpt", "last.ckpt")
+    ]
+    assert epochs == [0, 1]
+
+
 def test_overfitting_two_batches_validates_on_the_very_batches_it_trains_on(run, small_mnist, folder):
     code, _ = run("--overfit_batches", "2", "--max_epochs", "25", "--batch_size", "32")
     figures = metrics(folder)

@@ -62,16 +62,18 @@ class RunFolder:
         """Return what writes TensorBoard events into the folder."""
         return [TensorBoardLogger(self.log_dir, self.name, self.version, default_hp_metric=False)]
 
-    def checkpoints(self, monitor: str) -> ModelCheckpoint:
-        """Return the callback that keeps `best.ckpt` (lowest `monitor`) and `last.ckpt`."""
-        return ModelCheckpoint(
-            self.path / "checkpoints",
-            filename="best",
-            monitor=monitor,
-            save_last=True,
-            save_on_train_epoch_end=True,  # after validation alone, it would miss what others note of the epoch
-            enable_version_counter=False,
-        )
+    def checkpoints(self, monitor: str) -> list[ModelCheckpoint]:
+        """Return the callbacks that keep `best.ckpt` (lowest `monitor`) and `last.ckpt`, in this order.
+
+        Two of them: Lightning's `save_last` saves only when the best changes, and a run must go on from its last epoch.
+        """
+        # After validation alone, a checkpoint would miss what others note of the epoch.
+        always = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+        folder = self.path / "checkpoints"
+        return [
+            ModelCheckpoint(folder, filename="best", monitor=monitor, **always),
+            ModelCheckpoint(folder, filename=Path(resume.LAST).stem, **always),
+        ]
 
     def write_config(self, text: str) -> None:
         """Write `config.yaml`, which `--config` reads."""

@@ -164,7 +164,7 @@ def make_trainer(choice: cli.Choice, run: Run, folder: run_folder.RunFolder, wat
         RandomState(),
         FiniteLoss(),
         MetricsFile(folder.path / "metrics.csv"),
-        folder.checkpoints(monitor),
+        *folder.checkpoints(monitor),
         *([pl.callbacks.EarlyStopping(monitor, patience=run.stop_early)] if run.stop_early else []),
         *([] if in_terminal else [EpochLines()]),
     ]
