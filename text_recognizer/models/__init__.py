@@ -7,5 +7,6 @@ from text_recognizer.models.line_cnn_lstm import LineCNNLSTM
 from text_recognizer.models.line_cnn_simple import LineCNNSimple
 from text_recognizer.models.mlp import MLP
 from text_recognizer.models.resnet import ResNet
+from text_recognizer.models.transfer_net import TransferNet
 
-__all__ = ["CNN", "MLP", "FastCNN", "LineCNN", "LineCNNLSTM", "LineCNNSimple", "ResNet"]
+__all__ = ["CNN", "MLP", "FastCNN", "LineCNN", "LineCNNLSTM", "LineCNNSimple", "ResNet", "TransferNet"]
