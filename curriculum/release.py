@@ -9,7 +9,7 @@ from curriculum.manifest import NAME, Lab, Manifest, files_below
 from text_recognizer.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
-HAND_WRITTEN = ("README.md", "homework")  # in a lab's folder
+HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
 
 
 def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
@@ -48,9 +48,10 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
     files = {
         name: notebooks.words(name, content)
         for name, content in release_files(manifest, upto).items()
-        if not name.startswith(earlier)
+        if not name.startswith(earlier) and not name.endswith(".png")  # a picture has no words
     }
-    own_words = {f"{upto.folder}/{name}": text for name, text in _hand_written(manifest, upto).items()}
+    own = {f"{upto.folder}/{name}": text for name, text in _hand_written(manifest, upto).items()}
+    own_words = {name: text for name, text in own.items() if name in files}
     later = names.later_names(manifest, upto)
     announced = {name.lower() for name in upto.may_announce}
     return [
