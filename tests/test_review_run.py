@@ -61,7 +61,7 @@ def test_models_of_all_grades_differ_in_what_they_learn_from_alone(folder, pictu
     with pytest.raises(SystemExit) as end:
         program.run(compare_grades.compare_grades, [str(folder)])
     assert end.value.code == 2
-    assert "There is no review" in capsys.readouterr().err
+    assert "Nobody has graded the pictures yet: python -m training.review" in capsys.readouterr().err
     queue = review.queue_of(folder)
     with pytest.raises(SystemExit):
         program.run(compare_grades.compare_grades, [str(folder)])

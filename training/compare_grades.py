@@ -71,6 +71,8 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     found = trained.load(run)
     if not isinstance(found.data, ImageFolder):
         raise UserError(f"Grades are for your own pictures, and this run is on {type(found.data).__name__}.")
+    if not (found.folder / REVIEW).is_file():
+        raise UserError(f"Nobody has graded the pictures yet: python -m training.review {readable(found.folder)}")
     queue = ReviewQueue.open(found.folder / REVIEW, found.data.folder)
     split_of = {picture.file: picture.split for _, picture in found.data.pictures()}
     steps = [step for step in plan(queue, list(split_of)) if step.new_file]

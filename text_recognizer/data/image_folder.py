@@ -38,20 +38,11 @@ class PictureDataset(Dataset):
         images: (M, C, H, W) uint8.
         labels: (M,) int64 class indices.
         indices: (N,) int64, the pictures of this split.
-        files: the M pictures' paths, relative to the data set's folder.
         preprocessing: how they become what the network sees.
     """
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        indices: Tensor,
-        files: Sequence[str],
-        preprocessing: Preprocessing,
-    ) -> None:
-        self.images, self.labels, self.indices, self.files = images, labels, indices, files
-        self.preprocessing = preprocessing
+    def __init__(self, images: Tensor, labels: Tensor, indices: Tensor, preprocessing: Preprocessing) -> None:
+        self.images, self.labels, self.indices, self.preprocessing = images, labels, indices, preprocessing
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -180,9 +171,8 @@ class ImageFolder(BaseDataModule):
         if self.tests_on_validation:
             of["test"] = of["val"]
         self.preprocessing = replace(rough, **self._mean_and_std(images, of["train"]))
-        files = [picture.file for _, picture in pictures]
         self.splits = {
-            split: PictureDataset(images, labels, indices, files, self.preprocessing) for split, indices in of.items()
+            split: PictureDataset(images, labels, indices, self.preprocessing) for split, indices in of.items()
         }
         self.source_used = f"{readable(self.folder)}: {len(pictures):,} pictures, digest {self._digest()}"
 
