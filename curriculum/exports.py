@@ -60,13 +60,15 @@ def _exported_by_hand(package: Path, known: set[str]) -> set[str]:
 
 
 def defined_names(source: Path) -> set[str]:
-    """Return what a module defines at its top level.
+    """Return what a module defines at its top level, or hands on, as `from ... import Name as Name` says.
 
     Raises:
         UserError: it is not Python.
     """
     body = _parsed(source.read_bytes(), source).body
     names = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    imported = (alias for node in body if isinstance(node, ast.ImportFrom) for alias in node.names)
+    names |= {alias.name for alias in imported if alias.asname == alias.name}
     targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
     return names | {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 

@@ -57,8 +57,16 @@ class Manifest:
 
     def added(self, lab: Lab) -> list[str]:
         """Return the files that a lab adds, in the order in which they are taught."""
-        matched = [name for entry in lab.adds for name in self.canonical_files if fnmatch(name, entry)]
-        return list(dict.fromkeys(matched))
+        return self._added[lab.number]
+
+    @cached_property
+    def _added(self) -> dict[int, list[str]]:
+        return {
+            lab.number: list(
+                dict.fromkeys(name for entry in lab.adds for name in self.canonical_files if fnmatch(name, entry))
+            )
+            for lab in self.labs
+        }
 
     def files(self, lab: Lab) -> list[str]:
         """Return all of a lab's files but the `__init__.py`, in the order in which they are taught."""

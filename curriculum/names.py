@@ -6,6 +6,7 @@ ordinary words; an import of such a module is found all the same.
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
@@ -28,20 +29,26 @@ def later_names(manifest: Manifest, lab: Lab) -> set[str]:
 
 def leaks(names: Iterable[str], files: Mapping[str, bytes]) -> list[str]:
     """Say where `files` mention one of `names`, a line each."""
-    # The longest first, so that a report says EMNISTLines, not EMNIST.
-    ordered = sorted(names, key=lambda name: (-len(name), name))
-    patterns = [
-        re.escape(name) if name != name.lower() else rf"(?<![a-z]){re.escape(name)}(?![a-z])" for name in ordered
-    ]
-    search = re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE).search
+    ordered = sorted(names, key=lambda name: (-len(name), name))  # or a report would say EMNIST of EMNISTLines
     found = []
     for path, content in files.items():
+        text = content.decode("utf-8", errors="replace")
+        lowered = f"{path}\n{text}".lower()
+        # Most names are nowhere in a file, which is told much faster than where they are.
+        search = _pattern(tuple(name for name in ordered if name.lower() in lowered)).search
         if hit := search(path):
             found.append(f"{path}: its name has '{hit[0]}'")
-        for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), start=1):
+        for number, line in enumerate(text.splitlines(), start=1) if search(text) else []:
             if hit := search(line):
                 found.append(f"{path}:{number}: names '{hit[0]}': {line.strip()}")
     return found
+
+
+@functools.cache
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds the first of these names that stands in a text."""
+    patterns = [re.escape(name) if name != name.lower() else rf"(?<![a-z]){re.escape(name)}(?![a-z])" for name in names]
+    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
 
 
 def missing_imports(manifest: Manifest, files: Mapping[str, bytes]) -> list[str]:
@@ -51,10 +58,17 @@ def missing_imports(manifest: Manifest, files: Mapping[str, bytes]) -> list[str]
     absent = {path.replace("/", ".") for path in everywhere - there}
     found = []
     for path, content in files.items():
-        for node in ast.walk(ast.parse(content)) if path.endswith(".py") else []:
-            for module in sorted(_imported(node) & absent):
-                found.append(f"{path}:{node.lineno}: imports {module}, which a later lab introduces")
+        for line, modules in _imports(content) if path.endswith(".py") else []:
+            for module in sorted(modules & absent):
+                found.append(f"{path}:{line}: imports {module}, which a later lab introduces")
     return found
+
+
+@functools.cache
+def _imports(content: bytes) -> list[tuple[int, set[str]]]:
+    """Return the line of each import and what it may import: most files are the same in several labs."""
+    nodes = ((node, _imported(node)) for node in ast.walk(ast.parse(content)))
+    return [(node.lineno, modules) for node, modules in nodes if modules]
 
 
 def _imported(node: ast.AST) -> set[str]:

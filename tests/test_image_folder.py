@@ -7,8 +7,8 @@ from PIL import Image
 
 from text_recognizer.data.image_folder import ImageFolder
 from text_recognizer.data.picture_files import find_pictures
-from text_recognizer.data.preprocessing import Preprocessing, ink_on_black
 from text_recognizer.errors import UserError
+from text_recognizer.preprocessing import Preprocessing, ink_on_black
 
 
 def ready(*args, **kwargs):

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from text_recognizer.data import pen_set
-from text_recognizer.data.base_data_module import BaseDataModule, DataConfig
+from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.download import RawData
 from text_recognizer.data.idx import check_labelled_images, read_idx
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 
 

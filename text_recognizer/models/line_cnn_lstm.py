@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.models.line_cnn import LineCNN
 from text_recognizer.models.sizes import check_sizes

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.models.sizes import check_sizes
 
 DROPOUT = 0.2

@@ -1,6 +1,6 @@
 """Windows that slide over a line of text: how many there are, and which of them count."""
 
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.models.sizes import check_sizes
 

@@ -1,6 +1,5 @@
 """What all datasets of the course have in common."""
 
-from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 import pytorch_lightning as pl
@@ -11,22 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 from text_recognizer.data.augmentation import random_affine
 from text_recognizer.data.dataset import Batches, as_it_is
 from text_recognizer.data.download import RawData, Source, find_or_download
+from text_recognizer.data_config import DataConfig as DataConfig
 from text_recognizer.errors import UserError, nearest
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What a model needs to know of the data.
-
-    Args:
-        input_dims: (channels, height, width) of one picture.
-        output_dims: (1,) for one character, (max_length, 1) for a line.
-        mapping: class index -> character or name.
-    """
-
-    input_dims: tuple[int, int, int]
-    output_dims: tuple[int, ...]
-    mapping: tuple[str, ...]
 
 
 class BaseDataModule(pl.LightningDataModule):

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from text_recognizer.data import cache, pen_set
-from text_recognizer.data.base_data_module import BaseDataModule, DataConfig, Source
+from text_recognizer.data.base_data_module import BaseDataModule, Source
 from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, SPECIAL_TOKENS
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.download import RawData
 from text_recognizer.data.idx import check_labelled_images, read_idx
 from text_recognizer.data.zip_member import opened_member, opened_zip
+from text_recognizer.data_config import DataConfig
 
 FIRST_CLASS = len(SPECIAL_TOKENS)  # EMNIST's label 0 is this class of the mapping
 PUBLISHED = {"train": 697_932, "test": 116_323}  # pictures in the archive

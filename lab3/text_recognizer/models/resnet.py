@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.models.sizes import check_sizes
 
 STAGES = 3  # 28x28 pictures become 14x14, 7x7, 4x4

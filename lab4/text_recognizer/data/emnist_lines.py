@@ -10,11 +10,12 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from text_recognizer.data import cache, emnist, pen_set
-from text_recognizer.data.base_data_module import BaseDataModule, DataConfig, Source
+from text_recognizer.data.base_data_module import BaseDataModule, Source
 from text_recognizer.data.characters import ALPHANUMERIC, END, MAPPING, PADDING, START
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.line_images import SIDE, Glyphs, write_lines
 from text_recognizer.data.sentence_generator import SentenceGenerator
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 
 CODE = ("emnist_lines.py", "line_images.py", "emnist.py", "characters.py")  # what decides how lines look

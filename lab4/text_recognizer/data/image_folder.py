@@ -16,12 +16,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from text_recognizer.absolute_path import AbsolutePath
-from text_recognizer.data.base_data_module import BaseDataModule, DataConfig
+from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.dataset import Batches
 from text_recognizer.data.picture_files import PictureFile, find_pictures
-from text_recognizer.data.preprocessing import Fit, Preprocessing, channels_of
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.paths import readable
+from text_recognizer.preprocessing import Fit, Preprocessing, channels_of
 
 log = logging.getLogger(__name__)
 

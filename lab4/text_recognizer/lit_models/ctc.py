@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from text_recognizer.data.base_data_module import DataConfig
 from text_recognizer.data.characters import BLANK, PADDING, SPECIAL_TOKENS
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.lit_models.greedy_decode import greedy_decode
 from text_recognizer.lit_models.line import LineLitModel, num_windows

@@ -6,8 +6,8 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torchmetrics.text import CharErrorRate
 
-from text_recognizer.data.base_data_module import DataConfig
 from text_recognizer.data.characters import decode
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.lit_models.base import BaseLitModel
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
 from text_recognizer.lit_models.base import FUSED, BaseLitModel
 

@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
 from text_recognizer.absolute_path import AbsolutePath
-from text_recognizer.data.base_data_module import DataConfig
+from text_recognizer.data_config import DataConfig
 from text_recognizer.errors import UserError
-from text_recognizer.lit_models.checkpoint import read_checkpoint
 from text_recognizer.models.resnet import ResNet
 from text_recognizer.models.sizes import check_sizes
 
@@ -109,6 +107,8 @@ def _characters_body(
     config = DataConfig(input_dims=(channels, 28, 28), output_dims=(1,), mapping=("any",))
     network = ResNet(config, conv_dim, num_blocks)
     if pretrained is not None:
+        from text_recognizer.lit_models.checkpoint import read_checkpoint  # here: who only predicts needs no Lightning
+
         path = Path(pretrained)
         path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
         content = read_checkpoint(path)
@@ -121,6 +121,8 @@ def _characters_body(
 
 
 def _torchvision_body(body: str, channels: int, pretrained: str | None) -> tuple[nn.Sequential, nn.Sequential]:
+    import torchvision  # here, and below: it takes a while to load, and most models do without
+
     network = torchvision.models.get_model(body)
     if channels != 3:
         old = network.conv1
@@ -140,6 +142,8 @@ def _torchvision_weights(body: str, pretrained: str) -> tuple[dict[str, Tensor],
             return torch.load(path, map_location="cpu", weights_only=True), path
         except Exception as error:  # whatever a stranger's file makes the reader stumble over
             raise UserError(f"{path} is not a file of weights: {' '.join(str(error).split())[:200]}") from error
+    import torchvision
+
     url = torchvision.models.get_model_weights(body).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     log.info("Weights of %s, trained on ImageNet: %s", body, path if path.is_file() else url)
