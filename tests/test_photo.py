@@ -1,0 +1,278 @@
+"""Photographed and drawn characters look as in the data that networks have learned from; hostile files do not pass."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photographed import SEVERITIES, enlarge, photograph
+from PIL import Image
+
+from benchmarks.drawing import STROKES, curve
+from text_recognizer.data.characters import ALPHANUMERIC
+from text_recognizer.data.pen_strokes import write_set
+from text_recognizer.errors import UserError
+from text_recognizer.photo import character, line, open_picture, thing
+from text_recognizer.photo.ink import NoWriting
+from text_recognizer.photo.open_picture import LONGEST, Limits, NotAPicture, TooLarge
+from text_recognizer.photo.strokes import stroke_width
+
+WRITERS = range(2_000_000, 2_001_000)
+
+
+@pytest.fixture(scope="module", params=["box", "mass"])
+def trained(request) -> tuple[str, np.ndarray]:
+    """A layout, and training pictures in it."""
+    return request.param, write_set(ALPHANUMERIC, 16, WRITERS, seed=5, layout=request.param)[0].numpy()
+
+
+def box_of(picture: np.ndarray) -> np.ndarray:
+    """Left, top, width and height of the ink."""
+    return np.array(cv2.boundingRect((picture > 100).astype(np.uint8)))
+
+
+def middle(picture: np.ndarray, layout: str) -> np.ndarray:
+    """What the layout puts into the middle: column and row."""
+    if layout == "box":
+        left, top, width, height = box_of(picture)
+        return np.array([left + width / 2, top + height / 2])
+    weights = picture / picture.sum()
+    places = np.arange(len(picture)) + 0.5
+    return np.array([weights.sum(axis=0) @ places, weights.sum(axis=1) @ places])
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two characters that are made equally large, each direction by itself, and a bit blurred."""
+    same = []
+    for picture in (one, other):
+        left, top, width, height = box_of(picture)
+        part = cv2.resize(picture[top : top + height, left : left + width], (24, 24), interpolation=cv2.INTER_AREA)
+        same.append(cv2.GaussianBlur(part.astype(np.float32), (0, 0), 2).ravel())
+    return float(np.corrcoef(*same)[0, 1])
+
+
+def page(
+    name: str, pen: int = 8, side: int = 280, size: float = 0.7, at: tuple[float, float] = (0.5, 0.5)
+) -> np.ndarray:
+    """A character of the benchmarks' hand on a canvas: (side, side) uint8, ink 0 on 255."""
+    canvas = np.full((side, side), 255, np.uint8)
+    for stroke in STROKES[name]:
+        path = ((curve(stroke, 12) / 100 - 0.5) * size + at) * side
+        cv2.polylines(canvas, [np.round(path * 16).astype(np.int32)], False, 0, pen, cv2.LINE_AA, 4)
+    return canvas
+
+
+def png(pixels: np.ndarray, mode: str | None = None, **how) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels, mode).save(file, "PNG", **how)
+    return file.getvalue()
+
+
+def saved(picture: Image.Image, form: str, **how) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, form, **how)
+    return file.getvalue()
+
+
+# Characters
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_a_photographed_character_looks_as_in_the_training_data(trained, severity):
+    layout, pictures = trained
+    found = []
+    for k, picture in enumerate(pictures):
+        photo = photograph(enlarge(picture, 8), np.random.default_rng(k), severity)
+        seen = character(open_picture(photo), layout)
+        assert (seen.shape, seen.dtype) == ((28, 28), np.uint8)
+        assert np.abs(middle(seen, layout) - 14).max() < 1.5
+        found.append((likeness(picture, seen), box_of(seen)[2:].max(), stroke_width((seen > 127).astype(np.uint8))))
+    alike, longer, width = np.array(found).T
+    assert np.median(alike) > (0.9 if severity == "clean" else 0.75)
+    assert abs(np.median(longer) - np.median([box_of(picture)[2:].max() for picture in pictures])) < 3
+    assert width.min() > 0.9
+    assert width.max() < 6
+
+
+@given(
+    pen=st.integers(6, 26),
+    size=st.floats(0.4, 0.85),
+    across=st.floats(0.45, 0.55),
+    light=st.booleans(),
+    name=st.sampled_from(sorted(STROKES)),
+)
+@settings(max_examples=25)
+def test_size_place_pen_and_colours_of_a_drawing_do_not_matter(pen, size, across, light, name):
+    as_usual = character(Image.fromarray(page(name)), "box")
+    drawing = page(name, pen, size=size, at=(across, 1 - across))
+    other = character(Image.fromarray(255 - drawing if light else drawing), "box")
+    assert likeness(as_usual, other) > 0.6
+    assert np.abs(middle(other, "box") - middle(as_usual, "box")).max() < 1.5
+
+
+@pytest.mark.parametrize("marked", [{"board": True}, {"rules": 60}, {"rules": 40, "squared": True}, {"rim": True}])
+def test_what_it_is_written_on_does_not_matter(marked):
+    names = "3RGe"
+    for k, name in enumerate(names):
+        ink = 255 - page(name, pen=14)
+        plain, special = (
+            character(open_picture(photograph(ink, np.random.default_rng(k), "clean", **how)), "box")
+            for how in ({}, marked)
+        )
+        assert likeness(plain, special) > 0.7, name
+
+
+def test_a_blank_page_is_told_from_a_faint_one():
+    random = np.random.default_rng(0)
+    for level, grain in ((255, 0), (255, 6), (0, 0), (128, 12)):
+        noise = (level + grain * random.standard_normal((200, 300))).clip(0, 255).astype(np.uint8)
+        with pytest.raises(NoWriting, match="no writing in this picture"):
+            character(Image.fromarray(noise), "box")
+    faint = (255 - (255 - page("7")) * 0.3).astype(np.uint8)
+    assert likeness(character(Image.fromarray(faint), "box"), character(Image.fromarray(page("7")), "box")) > 0.9
+
+
+def test_a_dot_stays_small():
+    dot = np.full((280, 280), 255, np.uint8)
+    cv2.circle(dot, (140, 200), 9, 0, -1)
+    assert box_of(character(Image.fromarray(dot), "box"))[2:].max() < 8
+
+
+# Lines
+
+
+def test_a_line_of_even_letters_is_only_scaled():
+    letters = np.concatenate([255 - page(name, side=120, pen=9, size=0.9) for name in "ABDEGHNRT"], axis=1)
+    for severity in ("clean", "middle"):
+        photo = open_picture(photograph(letters, np.random.default_rng(0), severity))
+        seen = line(photo, 28, 896)
+        assert (seen.shape, seen.dtype) == ((28, 896), np.uint8)
+        left, _, width, height = box_of(seen)
+        assert left < 8
+        assert 16 <= height <= 27
+        assert width / height == pytest.approx(9 * 120 / 108, rel=0.25)
+
+
+def test_small_letters_become_as_large_as_the_others():
+    drawing = np.full((200, 700), 255, np.uint8)
+    for k, (name, side) in enumerate((("A", 120), ("e", 70), ("e", 70), ("e", 70), ("e", 70), ("D", 120))):
+        part = page(name, pen=9, side=side, size=0.9)
+        drawing[150 - side : 150, 20 + 110 * k : 20 + 110 * k + side] = part
+    seen = line(Image.fromarray(drawing), 28, 896)
+    inked = (seen > 100).any(axis=0).astype(np.int8)
+    starts, ends = np.flatnonzero(np.diff(inked) == 1) + 1, np.flatnonzero(np.diff(inked) == -1) + 1
+    heights = [np.ptp(np.flatnonzero((seen[:, a:b] > 100).any(axis=1))) + 1 for a, b in zip(starts, ends, strict=True)]
+    assert len(heights) == 6
+    assert min(heights) > 0.7 * max(heights)
+
+
+def test_what_is_no_line_is_said_so():
+    two = np.concatenate([np.concatenate([page(name, side=160) for name in "ABDE"], axis=1) for _ in range(2)])
+    long = np.concatenate([page("H", side=100) for _ in range(60)], axis=1)
+    with pytest.raises(UserError, match="line"):
+        line(Image.fromarray(two), 28, 896)
+    with pytest.raises(UserError, match="too long: about"):
+        line(Image.fromarray(long), 28, 896)
+    with pytest.raises(NoWriting):
+        line(Image.fromarray(np.full((100, 900), 255, np.uint8)), 28, 896)
+
+
+# Things
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_a_thing_is_cut_out_and_stands_in_the_middle(light):
+    scene = np.full((300, 400), 20, np.uint8)
+    scene[60:260, 40:140] = 200
+    seen = thing(Image.fromarray(255 - scene if light else scene))
+    assert box_of(seen).tolist() == [7, 0, 14, 28]
+    assert abs(int(seen[14, 14]) - 180) < 10
+    with pytest.raises(UserError, match="only background"):
+        thing(Image.fromarray(np.full((50, 50), 200, np.uint8)))
+
+
+# Files
+
+
+def test_pictures_of_every_kind_are_opened_upright_on_white():
+    grey = page("R", side=100)
+    rgba = np.dstack([np.zeros((100, 100, 3), np.uint8), 255 - grey])
+    turned = Image.fromarray(np.rot90(grey).copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: 90 degrees clockwise makes it right
+    moving = io.BytesIO()
+    Image.fromarray(grey).save(moving, "GIF", save_all=True, append_images=[Image.fromarray(255 - grey)])
+    files = {
+        "grey": png(grey),
+        "colour": png(np.dstack([grey] * 3)),
+        "transparent": png(rgba),
+        "16 bits": png(grey.astype(np.uint16) * 257),
+        "CMYK": saved(Image.fromarray(grey).convert("CMYK"), "JPEG", quality=95),
+        "turned": saved(turned, "JPEG", quality=95, exif=exif),
+        "WebP": saved(Image.fromarray(grey), "WEBP", lossless=True),
+        "BMP": saved(Image.fromarray(grey), "BMP"),
+        "moving": moving.getvalue(),
+    }
+    for name, content in files.items():
+        values = np.asarray(open_picture(content).convert("L")).astype(int)
+        assert values.shape == (100, 100), name
+        assert np.abs(values - grey).mean() < 12, name
+
+
+def test_a_large_photo_is_made_smaller():
+    assert max(open_picture(saved(Image.new("L", (5000, 3000), 200), "JPEG")).size) <= LONGEST
+
+
+HEADER = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def bomb(width: int, height: int) -> bytes:
+    about = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return HEADER + chunk(b"IHDR", about) + chunk(b"IDAT", zlib.compress(bytes(10_000_000), 9)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (b"", NotAPicture, "empty"),
+        (b"hello", NotAPicture, "Send the picture as"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", NotAPicture, "a web page"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", NotAPicture, "SVG"),
+        (b"%PDF-1.7 ...", NotAPicture, "PDF"),
+        (bytes(1000), NotAPicture, "Send the picture as"),
+        (HEADER, NotAPicture, "."),
+        (png(page("3"))[:-200], NotAPicture, "broken"),
+        (saved(Image.fromarray(page("3")), "JPEG")[:1500], NotAPicture, "broken"),
+        (bomb(100_000, 100_000), TooLarge, "pixels"),
+        (bomb(9_000, 7_000), TooLarge, "pixels"),
+        (png(np.zeros((1, 1), np.uint8)), NotAPicture, "pixel"),
+        (bomb(100_000, 2), NotAPicture, "."),
+        (png(page("3")) + bytes(10_000_001), TooLarge, "10 MB"),
+    ],
+    ids=lambda value: repr(value)[:24] if isinstance(value, bytes) else None,
+)
+def test_a_hostile_file_is_refused_in_one_line(content, error, message):
+    with pytest.raises(error, match=message) as refused:
+        open_picture(content)
+    assert "\n" not in str(refused.value)
+
+
+def test_limits_are_those_that_are_given(tmp_path: Path):
+    file = tmp_path / "three.png"
+    file.write_bytes(png(page("3")))
+    with pytest.raises(TooLarge):
+        open_picture(file, Limits(max_pixels=280 * 279))
+    with pytest.raises(TooLarge):
+        open_picture(file, Limits(max_bytes=100))
+    with pytest.raises(NotAPicture, match="cannot be opened"):
+        open_picture(tmp_path / "none.png")
+    assert open_picture(file).size == (280, 280)
