@@ -1,0 +1,244 @@
+"""Nothing that was acknowledged gets lost, and nothing that was forgotten stays."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from text_recognizer.errors import UserError
+from text_recognizer.feedback import database
+from text_recognizer.feedback.store import Store
+from text_recognizer.shipping.decoding import Reading
+
+SEVEN = Reading("7", 0.9, (("7", 0.9), ("1", 0.1)))
+SEEN = np.arange(784, dtype=np.uint16).astype(np.uint8).reshape(1, 28, 28)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = Store.open(tmp_path / "kept.sqlite")
+    yield opened
+    opened.close()
+
+
+def keep(store: Store, drawn: bytes = b"a picture", reading: Reading = SEVEN, digest: str = "model") -> str:
+    return store.keep(drawn, SEEN, reading, digest, "pen")
+
+
+def test_what_is_kept_comes_back_as_it_was(store):
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    ids = [keep(store), store.keep(b"\x00\xff", np.ones((3, 5, 4), np.uint8), Reading("ß", 0.5, ()), "other", "photo")]
+    assert len(set(ids)) == 2
+    assert all(len(id) == 22 for id in ids)
+    store.correct(ids[1], "s")
+    one, two = Store.open(store.path, create=False).readings()
+    assert (one.id, one.text, one.confidence, one.guesses) == (ids[0], "7", 0.9, (("7", 0.9), ("1", 0.1)))
+    assert (one.model, one.how, one.label, one.labelled, one.corrected) == ("model", "pen", None, None, False)
+    assert np.array_equal(one.seen, SEEN)
+    assert two.seen.shape == (3, 5, 4)
+    assert (two.label, two.corrected, two.how) == ("s", True, "photo")
+    assert before <= one.when <= two.labelled <= datetime.now(UTC)
+    assert [store.drawn(id) for id in ids] == [b"a picture", b"\x00\xff"]
+    assert [kept.id for kept in store.readings(digest="other")] == [ids[1]]
+    assert [kept.id for kept in store.readings(since=before)] == ids
+    assert not list(store.readings(since=before + timedelta(days=1)))
+
+
+def test_the_last_correction_counts(store):
+    ids = [keep(store) for _ in range(4)]
+    store.correct(ids[0], "1")
+    store.correct(ids[0], "7")
+    store.correct(ids[1], "7")
+    store.correct(ids[1], "2")
+    store.correct(ids[2], " ")  # a class of the course
+    assert store.counts() == {"all": 4, "corrected": 2, "confirmed": 1, "unlabelled": 1}
+    assert [kept.label for kept in store.labelled()] == ["7", "2", " "]
+    for label in ("", "a\nb", "a\0b", "x" * 1001):
+        with pytest.raises(UserError, match="one line"):
+            store.correct(ids[0], label)
+
+
+def test_what_is_forgotten_is_nowhere_in_the_file(store):
+    secret, label = os.urandom(20_000), "a very personal label"
+    id = keep(store, secret)
+    store.correct(id, label)
+    other = keep(store, b"stays")
+    assert secret[5000:5030] in store.path.read_bytes()
+    store.forget(id)
+    for file in store.path.parent.glob("kept*"):  # the journal, too
+        content = file.read_bytes()
+        assert not any(part in content for part in (secret[5000:5030], secret[:30], id.encode(), label.encode()))
+    assert [kept.id for kept in store.readings()] == [other]
+    for change in (store.forget, store.drawn, lambda id: store.correct(id, "7")):
+        with pytest.raises(UserError, match="no such picture"):
+            change(id)
+
+
+def test_at_the_limit_the_oldest_go_of_which_nobody_has_said_what_they_are(tmp_path):
+    store = Store.open(tmp_path / "small.sqlite", limit=400_000)
+    first = keep(store, os.urandom(5000))
+    store.correct(first, "1")
+    ids = [keep(store, os.urandom(5000)) for _ in range(100)]
+    there = [kept.id for kept in store.readings()]
+    assert there[0] == first
+    assert there[1:] == ids[-len(there) + 1 :]
+    assert 30 < len(there) < 80
+    assert store.path.stat().st_size <= 400_000
+    for id in there:
+        store.correct(id, "1")
+
+    def keep_on() -> None:
+        for _ in range(30):
+            store.correct(keep(store, os.urandom(5000)), "2")
+
+    with pytest.raises(UserError, match=r"is full: 0\.4 MiB of pictures that visitors have corrected"):
+        keep_on()
+    assert {kept.id for kept in store.readings()} >= set(there)
+    with pytest.raises(UserError, match="is full"):
+        keep(store, bytes(500_000))
+    store.forget(first)
+    keep(store, b"small")  # there is room again
+
+
+def test_a_full_disk_loses_nothing(store):
+    ids = [keep(store) for _ in range(3)]
+    store._connection.execute("PRAGMA max_page_count = 12")
+
+    def keep_on() -> None:
+        for _ in range(30):
+            ids.append(keep(store, os.urandom(4000)))
+
+    with pytest.raises(UserError, match=r"the disk is full\. Nothing that was kept before is lost"):
+        keep_on()
+    store.correct(ids[0], "1")  # takes no room
+    other = Store.open(store.path)
+    assert [kept.id for kept in other.readings()] == ids
+    assert next(other.readings()).label == "1"
+
+
+def test_files_that_are_no_store_are_refused_and_left_as_they_are(tmp_path):
+    (tmp_path / "text.sqlite").write_text("no database " * 100)
+    foreign = sqlite3.connect(tmp_path / "foreign.sqlite")
+    foreign.execute("CREATE TABLE recipes (name TEXT)")
+    foreign.commit()
+    newer = Store.open(tmp_path / "newer.sqlite")
+    newer._connection.execute("PRAGMA user_version = 9")
+    newer.close()
+    (tmp_path / "cut.sqlite").write_bytes((tmp_path / "newer.sqlite").read_bytes()[:5000])
+    (tmp_path / "empty.sqlite").touch()
+    (tmp_path / "folder").mkdir()
+    said = {
+        "text.sqlite": "it is no SQLite database",
+        "foreign.sqlite": "the database of another program, and is left alone",
+        "newer.sqlite": "is of version 9; this program knows version 1",
+        "cut.sqlite": "damaged",
+        "folder": "cannot be opened",
+        "text.sqlite/below": "text.sqlite",
+    }
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.sqlite")}
+    for name, words in said.items():
+        with pytest.raises(UserError, match=words):
+            Store.open(tmp_path / name)
+    for name, words in {"empty.sqlite": "is empty", "none.sqlite": "There is no file"}.items():
+        with pytest.raises(UserError, match=words):
+            Store.open(tmp_path / name, create=False)
+    assert before == {path: path.read_bytes() for path in tmp_path.glob("*.sqlite")}
+    assert Store.open(tmp_path / "empty.sqlite").counts()["all"] == 0  # to be made anew
+
+
+def test_one_that_cannot_be_written_to_can_be_read(store):
+    keep(store)
+    reader = Store.open(store.path, create=False)
+    reader._connection.execute("PRAGMA query_only = ON")  # as of a disk that is write-protected
+    assert reader.counts()["all"] == 1
+    with pytest.raises(UserError, match="cannot be written to"):
+        keep(reader)
+
+
+def test_one_waits_for_another_program_and_then_says_so(store, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE_S", 0.05)
+    impatient = Store.open(store.path)
+    with database.transaction(store._connection), pytest.raises(UserError, match="another program has been writing"):
+        keep(impatient)
+    keep(impatient)
+
+
+def test_threads_and_processes_take_turns(store):
+    code = (
+        "import sys; sys.path[:0] = ['tests', '.']; import test_feedback_store as t; from pathlib import Path\n"
+        "store = t.Store.open(Path(sys.argv[1]))\n"
+        "for _ in range(25): store.correct(t.keep(store), 'child')\n"
+    )
+    root = Path(__file__).parent.parent
+    child = subprocess.Popen([sys.executable, "-c", code, str(store.path)], cwd=root)
+    troubles = []
+
+    def work() -> None:
+        try:
+            while child.poll() is None:
+                id = keep(store)
+                store.correct(id, "thread")
+                assert all(kept.label for kept in store.labelled())
+                store.forget(id)
+                store.correct(keep(store), "stays")
+                time.sleep(0.02)
+        except Exception as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert child.returncode == 0
+    assert not troubles
+    labels = [kept.label for kept in store.readings()]
+    assert labels.count("child") == 25
+    assert "thread" not in labels
+    assert labels.count("stays") >= 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot copy a process")
+def test_every_acknowledged_correction_survives_kill_9(tmp_path):
+    path, acknowledged = tmp_path / "kept.sqlite", tmp_path / "acknowledged"
+    chance = random.Random(0)
+    for _ in range(8):
+        child = os.fork()
+        if child == 0:
+            correct_for_ever(path, acknowledged)
+        lines = acknowledged.read_bytes().count(b"\n") if acknowledged.exists() else 0
+        while not acknowledged.exists() or acknowledged.read_bytes().count(b"\n") < lines + 3:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        store = Store.open(path)
+        labels = {kept.id: kept.label for kept in store.labelled()}
+        for line in acknowledged.read_text().splitlines()[: acknowledged.read_bytes().count(b"\n")]:
+            id, label = line.split()
+            assert labels[id] == label
+        assert store._connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        store.close()
+
+
+def correct_for_ever(path: Path, acknowledged: Path) -> None:
+    """Keep and correct, and write down what has been acknowledged, until somebody kills this process."""
+    try:
+        store = Store.open(path)
+        with acknowledged.open("a") as file:
+            for number in range(100_000):
+                id = keep(store, os.urandom(6000))
+                store.correct(id, str(number))
+                file.write(f"{id} {number}\n")
+                file.flush()
+    finally:
+        os._exit(1)
