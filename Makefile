@@ -13,7 +13,7 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup train notebooks bench test homework lint labs check-labs diff-labs lock clean
+.PHONY: help setup train notebooks bench test test-all homework lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,8 +37,11 @@ train: setup  ## train and test the CNN on embedded handwriting, in a few minute
 notebooks: setup  ## execute all notebooks, and write them into the labs with their outputs (twenty minutes)
 	$(RUN) -m curriculum notebooks
 
-test: setup lint check-labs  ## lint, check the labs, then run all tests
+test: setup lint check-labs  ## lint, check the labs, then run the tests
 	$(RUN) -m pytest
+
+test-all: setup lint check-labs  ## the same, with the few tests that take longest and seldom change
+	$(RUN) -m pytest -m "slow or not slow"
 
 bench: setup  ## measure what the README claims about speed, and renew its table (an hour); NAMES="loader lines" for some
 	$(RUN) -m benchmarks $(NAMES)

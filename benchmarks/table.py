@@ -7,7 +7,15 @@ from benchmarks.timing import RESULTS
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
-NOT_SPEED = ("kill", "own_data")  # claims of another kind
+NOT_SPEED = (
+    "kill",
+    "own_data",
+    "browser",
+    "circle",
+    "corrections_kill",
+    "photos",
+    "web_load",
+)  # claims of another kind
 ORDER = ("loader", "train_step", "mnist_99", "lines", "decode", "line_models", "prepare", "startup")
 
 

@@ -16,7 +16,7 @@ from hypothesis import settings
 from text_recognizer.data import pen_set
 from training import cli, run_experiment
 
-settings.register_profile("course", deadline=None)  # a busy machine must not fail a test
+settings.register_profile("course", deadline=None, max_examples=50)  # a busy machine must not fail a test
 settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pytest --hypothesis-profile=thorough
 settings.load_profile("course")
 torch.set_num_threads(1)  # what the tests calculate is too small to share out,

@@ -82,14 +82,15 @@ def test_the_labs_are_as_built():
 
 
 def test_between_neighbours_only_new_files_and_may_differ_differ(built):
-    course = manifest.load(built)
+    course, changed = manifest.load(built), []
     for one, two in pairwise(course.labs):
         before, after = snapshot.lab_files(course, one), snapshot.lab_files(course, two)
         different = [name for name in before if before[name] != after[name]]
-        assert different
+        changed += different
         assert all(any(fnmatch(name, pattern) for pattern in course.may_differ) for name in different)
         new = [name for name in after if name not in before and not name.endswith("__init__.py")]
         assert new == course.added(two)
+    assert changed
 
 
 # check
@@ -502,7 +503,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("place", ["lab1 as released", "lab2", "lab3"])
+@pytest.mark.parametrize("place", ["lab1 as released", pytest.param("lab3", marks=pytest.mark.slow)])
 def test_a_lab_trains_in_a_process_that_can_import_nothing_else(course, tool, tmp_path, drawn, place):
     if place == "lab1 as released":
         assert tool("build", "--upto", "1", "--out", str(tmp_path / "alone"))[0] == 0

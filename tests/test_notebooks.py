@@ -20,6 +20,12 @@ from text_recognizer.paths import project_root
 ROOT = project_root()
 COURSE = manifest.load(ROOT)
 SOURCES = {source.built: source for source in notebooks.sources(COURSE)}
+# They use what the other notebooks of their labs use, too.
+SIMILAR = {f"lab{path}.ipynb" for path in (
+    "1/notebooks/01-gradient-descent-from-scratch",
+    "1/notebooks/03-when-training-goes-wrong",
+    "2/notebooks/02-look-at-emnist-lines",
+)}  # fmt: skip
 NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}  # the discard port: refused at once
 
 
@@ -56,7 +62,9 @@ def complaints(notebook: nbformat.NotebookNode) -> list[str]:
     return errors + [text for text in texts if re.search(r"\w+Warning\b|Traceback|\berror:", text)]
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SIMILAR else ()) for name in SOURCES]
+)
 def test_runs_in_its_own_lab_without_errors_or_warnings(name, labs, quick):
     folder = labs / SOURCES[name].lab.folder / "notebooks"
     folder.mkdir(exist_ok=True)
@@ -110,6 +118,7 @@ def colab(labs: Path, tmp_path: Path) -> dict[str, str]:
     return {"COURSE_REPOSITORY": labs.as_uri(), "PYTHONPATH": str(tmp_path / "modules")}
 
 
+@pytest.mark.slow
 def test_runs_on_colab_and_leaves_torch_and_numpy_alone(colab, quick, tmp_path):
     source = SOURCES["lab1/notebooks/03-when-training-goes-wrong.ipynb"]
     before = installed("torch", "numpy")

@@ -28,7 +28,7 @@ WRITERS = range(2_000_000, 2_001_000)
 @pytest.fixture(scope="module", params=["box", "mass"])
 def trained(request) -> tuple[str, np.ndarray]:
     """A layout, and training pictures in it."""
-    return request.param, write_set(ALPHANUMERIC, 16, WRITERS, seed=5, layout=request.param)[0].numpy()
+    return request.param, write_set(ALPHANUMERIC, 10, WRITERS, seed=5, layout=request.param)[0].numpy()
 
 
 def box_of(picture: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def metrics(log_dir: Path, version: int = 0) -> dict:
     return json.loads((log_dir / "MNIST-MLP" / f"version_{version}" / "metrics.json").read_text())
 
 
-def test_two_processes_train_and_test_as_one_does(small_mnist, tmp_path):
+def test_two_processes_train_and_test_as_one_does(small_mnist, tmp_path, run):
     """The network that two trained is tested by both together and by one alone: the figures must be the same."""
     two = start(*TINY, *TOGETHER, "--devices", "2", "--log_dir", str(tmp_path))
     text, _ = two.communicate(timeout=300)
@@ -76,15 +76,15 @@ def test_two_processes_train_and_test_as_one_does(small_mnist, tmp_path):
     assert "Traceback" not in text
     assert [path.name for path in (tmp_path / "MNIST-MLP").iterdir()] == ["version_0"]
     best = tmp_path / "MNIST-MLP" / "version_0" / "checkpoints" / "best.ckpt"
-    one = start(*TINY, "--test_only", "--load_checkpoint", str(best), "--log_dir", str(tmp_path))
-    text, _ = one.communicate(timeout=300)
-    assert one.returncode == 0, text
+    code, text = run(*TINY, "--test_only", "--load_checkpoint", str(best), "--log_dir", str(tmp_path))
+    assert code == 0, text
     together, alone = metrics(tmp_path), metrics(tmp_path, 1)
     for name in ("val_loss", "val_acc", "test_loss", "test_acc"):
         assert together[name] == pytest.approx(alone[name], rel=1e-5)
     assert together["test_acc"] > 0.2
 
 
+@pytest.mark.slow
 def test_two_machines_train_together_under_torchrun(small_mnist, tmp_path):
     """Each node is a launcher of its own with a folder of its own; they meet on the loopback interface."""
     with socket.socket() as free:

@@ -1,0 +1,1 @@
+"""A codebase that learns to read handwriting."""

@@ -1,0 +1,1 @@
+"""A data set of your own: collect it, verify it, look at it, clean it."""

@@ -1,0 +1,99 @@
+"""Pictures of lines of text, put together from pictures of characters, many lines at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+
+from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, MARKS
+from text_recognizer.data.dataset import ImageDataset
+from text_recognizer.data.pen_strokes import PenStrokes
+
+SIDE = 28  # pixels of a character's picture
+PEN_PICTURES = 200  # of each character that a dataset has no pictures of
+CHUNK = 256  # lines written at a time: what they need fits the processor's cache
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """Pictures of characters, ordered by class.
+
+    Pictures are kept column by column, so that a character's place in a line is one run of memory. That makes writing
+    a line a matter of copying runs, and lines are kept column by column too.
+
+    Args:
+        pictures: (G, 28 columns, 28 rows) uint8; picture 0 is empty: space and special tokens leave the paper blank.
+        first: (classes,) int64, the first picture of each class.
+        count: (classes,) int64, the number of its pictures, at least 1.
+    """
+
+    pictures: np.ndarray
+    first: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def collect(cls, data: ImageDataset, writers: range, seed: Sequence[int]) -> "Glyphs":
+        """Take the pictures of a dataset whose labels are classes of the mapping.
+
+        Characters without pictures (EMNIST has none of the marks) are drawn with pen strokes.
+
+        Args:
+            data: pictures 28x28 of characters.
+            writers: who may draw what is missing; other splits must have other writers.
+            seed: of that drawing.
+        """
+        labels = data.labels[data.indices].long()
+        pictures = data.images[data.indices]
+        missing = [
+            name for name in (*ALPHANUMERIC, *MARKS) if name != " " and not (labels == MAPPING.index(name)).any()
+        ]
+        if missing:
+            generator = torch.Generator().manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+            drawn = torch.arange(len(missing)).repeat_interleave(PEN_PICTURES)
+            by = torch.randint(writers.start, writers.stop, drawn.shape, generator=generator)
+            pictures = torch.cat([pictures, PenStrokes(missing).draw(drawn, by, generator)])
+            labels = torch.cat([labels, torch.tensor([MAPPING.index(name) for name in missing])[drawn]])
+        order = labels.argsort(stable=True)
+        count = torch.bincount(labels, minlength=len(MAPPING))
+        first = torch.where(count > 0, 1 + torch.cumsum(count, 0) - count, 0)
+        columns = np.zeros((1 + len(labels), SIDE, SIDE), dtype=np.uint8)
+        columns[1:] = pictures[order].numpy().transpose(0, 2, 1)
+        return cls(columns, first.numpy(), count.clamp(min=1).numpy())
+
+    def choose(self, labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return a picture's index for each label (N, L): one line has one picture of each character."""
+        chance = random.random((len(labels), len(self.first)))
+        return self.first[labels] + (np.take_along_axis(chance, labels, axis=1) * self.count[labels]).astype(np.int64)
+
+
+def write_lines(glyphs: Glyphs, chosen: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    """Put pictures of characters side by side.
+
+    Where neighbours overlap, their ink adds up, and stops at white: 200 + 200 is 255, not 144.
+
+    Args:
+        glyphs: the pictures.
+        chosen: (N, L) int64, the picture at each place of each line.
+        overlap: (N,), the share of a picture's width that its right neighbour covers, from 0 to below 1.
+
+    Returns:
+        (N, 28 L columns, 28 rows) uint8.
+    """
+    length = chosen.shape[1]
+    step = SIDE - (overlap * SIDE).astype(np.int64)
+    lines = np.zeros((len(chosen), length * SIDE * SIDE), dtype=np.uint8)
+    flat_pictures = glyphs.pictures.reshape(len(glyphs.pictures), -1)
+    for start in range(0, len(chosen), CHUNK):
+        part = slice(start, start + CHUNK)
+        picture = chosen[part]
+        # All runs of memory that could be a character's place: (lines, starts, 28 * 28).
+        runs = sliding_window_view(lines[part], SIDE * SIDE, axis=1, writeable=True)
+        for place in range(length):
+            rows = np.flatnonzero(picture[:, place])
+            starts = place * SIDE * step[part][rows]
+            ink, paper = flat_pictures[picture[rows, place]], runs[rows, starts]
+            paper += np.minimum(ink, 255 - paper)
+            runs[rows, starts] = paper
+    return lines.reshape(len(chosen), length * SIDE, SIDE)

@@ -1,0 +1,163 @@
+"""Pieces of English text for synthetic lines."""
+
+import hashlib
+import logging
+import re
+import string
+from pathlib import Path
+
+import numpy as np
+
+from text_recognizer.data import cache
+from text_recognizer.data.characters import ALPHANUMERIC, MARKS
+from text_recognizer.data.download import RawData, Source, find_or_download
+from text_recognizer.data.zip_member import opened_zip, read_member
+from text_recognizer.errors import UserError
+
+log = logging.getLogger(__name__)
+
+DATASET = "brown"
+FORMAT = 1  # of the processed text: raise it when `_brown_text` changes
+SAMPLES, SAMPLE_BYTES = 500, 100_000  # in the corpus; in a sample of 2,000 words with their tags, at most
+STAND_IN = "The text of Python's own documentation stands"
+
+
+class SentenceGenerator:
+    """Pieces of text from the Brown corpus, from the start of a word to the end of a word.
+
+    The start is uniform over all words that fit; the end is uniform over the ends of words that still fit, so most
+    pieces are shorter than `max_length`. The text is brought to disk and memory by the first `generate()`. Where the
+    corpus cannot be had, the documentation that ships with every Python takes its place, after a warning.
+
+    Args:
+        max_length: characters in the longest piece.
+        keep_marks: keep those marks that the mapping has; otherwise only letters, digits and single spaces are left.
+        source: `auto` takes the corpus on disk, else downloads it (3 MB), else the stand-in; `download` insists on the
+            corpus, `pen` on the stand-in.
+        seed: of the pieces.
+
+    Raises:
+        UserError: `max_length` is below 1, or, when generating, no word is that short or the corpus cannot be had.
+    """
+
+    def __init__(self, max_length: int, keep_marks: bool = False, source: Source = "auto", seed: int = 42) -> None:
+        self.max_length = _checked(max_length)
+        self.keep_marks, self.source = keep_marks, source
+        self.source_used: str | None = None  # filled by the first generate()
+        self._random = np.random.default_rng(seed)
+        self._text: np.ndarray | None = None  # ASCII codes, uint8
+        self._possible: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def generate(self, max_length: int | None = None) -> str:
+        """Return a piece of 1 to `max_length` characters; the one given to the constructor unless given here."""
+        start, end = self._pick(1, self.max_length if max_length is None else _checked(max_length), self._random)
+        return self._text[start[0] : end[0]].tobytes().decode("ascii")
+
+    def generate_codes(self, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return many pieces at once, as ASCII codes (count, max_length) uint8, with zeros after each piece.
+
+        All randomness comes from `random`.
+        """
+        start, end = self._pick(count, self.max_length, random)
+        place = start[:, None] + np.arange(self.max_length)
+        return np.where(place < end[:, None], self._text[np.minimum(place, len(self._text) - 1)], 0).astype(np.uint8)
+
+    def text_key(self) -> str:
+        """Return 12 hex digits that change whenever the text does."""
+        self.load()
+        return hashlib.sha256(self._text.tobytes()).hexdigest()[:12]
+
+    def _pick(self, count: int, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return where `count` pieces of at most `length` characters start and end in the text, each (count,)."""
+        self.load()
+        if length not in self._possible:
+            self._possible[length] = self._words_that_fit(length)
+        words, choices = self._possible[length]
+        pick = random.integers(len(words), size=count)
+        first = words[pick]
+        return self._starts[first], self._ends[first + random.integers(choices[pick])]
+
+    def load(self) -> None:
+        """Bring the text to disk and memory, unless it is there; the first piece does it too."""
+        if self._text is not None:
+            return
+        raw = RawData.load(DATASET)
+        real = find_or_download(raw, self.source, raw.present() or _processed_file(self.keep_marks).is_file(), STAND_IN)
+        self.source_used = f"{raw.title} ({raw.source})" if real else "Python's documentation (not the Brown corpus)"
+        if real:
+            arrays = cache.load(_processed_file(self.keep_marks), lambda: {"text": _brown_text(self.keep_marks)})
+            self._text = arrays["text"]
+        else:
+            self._text = _codes(clean(_documentation(), self.keep_marks))
+        spaces = np.flatnonzero(self._text == ord(" "))
+        self._starts = np.concatenate([[0], spaces + 1])
+        self._ends = np.concatenate([spaces, [len(self._text)]])
+
+    def _words_that_fit(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the words (W,) from which a piece can start, and how many ends (W,) each leaves to choose from."""
+        choices = np.searchsorted(self._ends, self._starts + length, side="right") - np.arange(len(self._starts))
+        words = np.flatnonzero(choices > 0)
+        if not len(words):
+            raise UserError(f"No word of the text has at most {length} characters: choose a larger max_length.")
+        return words, choices[words]
+
+
+def clean(text: str, keep_marks: bool) -> str:
+    """Return `text` with only characters of the mapping, single spaces between words, and none at the ends.
+
+    Without `keep_marks`, punctuation goes as in the published lab: `don't` becomes `dont`.
+    """
+    kept = set(ALPHANUMERIC) | (set(MARKS) if keep_marks else set())
+    gone = {ord(character): None for character in string.punctuation if character not in kept}
+    text = text.translate(gone)
+    # What is neither kept nor punctuation (accents, control characters) ends a word.
+    allowed = re.escape("".join(sorted(kept - {" "})))
+    return " ".join(re.sub(f"[^{allowed}]", " ", text).split())
+
+
+def _documentation() -> str:
+    from pydoc_data.topics import topics  # here: half a megabyte that most runs have no use for
+
+    return " ".join(topics[name] for name in sorted(topics))
+
+
+def _checked(max_length: int) -> int:
+    if max_length < 1:
+        raise UserError(f"max_length must be at least 1, not {max_length}.")
+    return max_length
+
+
+def _processed_file(keep_marks: bool) -> Path:
+    corpus = RawData.load(DATASET).files[0]
+    key = cache.content_key(corpus=corpus.sha256, keep_marks=keep_marks, format=FORMAT)
+    return cache.cache_file(DATASET, "text", key)
+
+
+def _brown_text(keep_marks: bool) -> np.ndarray:
+    """Return the corpus as ASCII codes, uint8."""
+    raw = RawData.load(DATASET)
+    raw.ensure()
+    log.info("Reading the %s: half a minute, once.", raw.title)
+    sentences = _brown_sentences(raw.files[0].path)
+    # Here, because NLTK takes seconds to import, which a run with processed text does not owe.
+    from nltk.tokenize.treebank import TreebankWordDetokenizer
+
+    text = clean(" ".join(map(TreebankWordDetokenizer().detokenize, sentences)), keep_marks)
+    if not text:
+        raise UserError(f"{raw.files[0].path.name} is not the Brown corpus: it has no words.")
+    return _codes(text)
+
+
+def _brown_sentences(path: Path) -> list[list[str]]:
+    """Return the words of each sentence. The corpus has a sentence on each line, its words as `word/tag`."""
+    with opened_zip(path, "the Brown corpus") as archive:
+        names = sorted(name for name in set(archive.namelist()) if re.fullmatch(r"brown/c[a-z]\d\d", name))
+        if len(names) > SAMPLES:
+            raise UserError(f"{path.name} is not the Brown corpus: {len(names)} samples where it has {SAMPLES}.")
+        samples = [read_member(archive, name, SAMPLE_BYTES).decode("utf-8") for name in names]
+    lines = (line.split() for sample in samples for line in sample.splitlines())
+    return [[token.rpartition("/")[0] if "/" in token else token for token in line] for line in lines if line]
+
+
+def _codes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)

@@ -1,0 +1,224 @@
+"""Everything that a trained model needs, and nothing else, in one folder.
+
+python -m text_recognizer.export training/logs/EMNIST-ResNet/version_0
+"""
+
+import json
+import logging
+import secrets
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import save_file
+from torch import Tensor
+
+from text_recognizer import atomic
+from text_recognizer.data import BaseDataModule
+from text_recognizer.data.characters import BLANK, SPECIAL_TOKENS
+from text_recognizer.errors import UserError
+from text_recognizer.paths import readable
+from text_recognizer.program import run as run_program
+from text_recognizer.recognizer import Recognizer
+from text_recognizer.shipping import network, onnx_file
+from text_recognizer.shipping.decoding import Reading
+from text_recognizer.shipping.held_out import error_rate, held_out, load_data, seen_classes
+from text_recognizer.shipping.model_card import CARD, INT8, ONNX, WEIGHTS, ModelCard, file_digest
+from text_recognizer.shipping.quantities import reference
+from text_recognizer.shipping.shippable_run import ShippableRun
+
+log = logging.getLogger(__name__)
+
+SHIPPED = "shipped"
+TOLERANCE = 1e-4  # absolute and relative, of logits
+FOR_CALIBRATION = 512  # pictures; more change nothing
+FOR_REFERENCE = 2_000
+CHUNK = 64
+# How the pictures of a data class came about, which `Recognizer.prepare` imitates.
+LAYOUTS = {"MNIST": "mass", "FashionMNIST": "thing", "EMNIST": "box", "EMNISTLines": "line", "ImageFolder": "picture"}
+PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
+
+
+def export(run: Path, out: Path | None = None, pictures: int = 1_000) -> None:
+    """Write a trained model into one folder to ship: weights, classes in order, preprocessing, figures, ONNX files.
+
+    The ONNX file is compared with PyTorch on test pictures; if they disagree, nothing is written.
+
+    Args:
+        run: the folder of a run.
+        out: the folder to write; `shipped` in the run's folder, if not given. A shipped model there is replaced.
+        pictures: test pictures to compare on.
+    """
+    if pictures < 1:
+        raise UserError(f"pictures must be at least 1, not {pictures}.")
+    target = run / SHIPPED if out is None else out
+    _check_target(target)
+    trained = ShippableRun.read(run)
+    card = _card(trained)
+    data = _with_pictures(card)
+    if data is not None and card.kind != "line":  # EMNIST's mapping has marks, of which there are no pictures
+        card = replace(card, choices=seen_classes(data))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{target.name}.{secrets.token_hex(4)}{atomic.UNFINISHED}")
+    unfinished.mkdir()
+    try:
+        card = _write(unfinished, card, trained.weights, data, pictures)
+        _put_in_place(unfinished, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    _say(target, card)
+
+
+def _with_pictures(card: ModelCard) -> BaseDataModule | None:
+    """Return the run's data, loaded; None, with a warning, if it is not here any more."""
+    try:
+        return load_data(card)
+    except UserError as error:
+        log.warning(
+            "The data of the run is not here: %s The model is compared on noise, and shipped without its 8-bit file "
+            "and without what drift is measured against.",
+            error,
+        )
+        return None
+
+
+def _card(run: ShippableRun) -> ModelCard:
+    classes, kind = run.config.mapping, run.data.task
+    layout = next((LAYOUTS[cls.__name__] for cls in type(run.data).__mro__ if cls.__name__ in LAYOUTS), None)
+    if layout is None:
+        raise UserError(
+            f"How pictures become what {type(run.data).__name__} has is not known: derive it from one of "
+            f"{', '.join(LAYOUTS)}, or add it to LAYOUTS in {readable(Path(__file__))}."
+        )
+    mean, std = [float(run.data.mean)], [float(run.data.std)]
+    preprocessing: dict[str, Any] = {"layout": layout, "mean": mean, "std": std}
+    if layout == "picture":
+        preprocessing["picture"] = run.kept_by_data["preprocessing"]
+        preprocessing |= {name: preprocessing["picture"][name] for name in ("mean", "std")}
+    choices = [name for name in classes if name not in SPECIAL_TOKENS]
+    ctc = kind == "line" and run.loss == "ctc"
+    return ModelCard(
+        kind=kind,
+        data_class=type(run.data).__name__,
+        data_settings=run.data_settings,
+        model_class=run.model_class,
+        model_settings=run.model_settings,
+        input_dims=tuple(run.config.input_dims),
+        output_dims=tuple(run.config.output_dims),
+        classes=classes,
+        choices=tuple(choices),
+        preprocessing=preprocessing,
+        decoding=None if kind != "line" else "ctc" if ctc else "places",
+        blank=classes.index(BLANK) if ctc else None,
+        source=run.source,
+        figures=_figures(run.folder / "metrics.json"),
+        checks={},
+        versions={name: version(name) for name in PACKAGES},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _figures(metrics: Path) -> dict[str, float]:
+    """Return the accuracies and error rates that the run has measured."""
+    try:
+        content = json.loads(metrics.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a run that was stopped has none
+    return {name: value for name, value in content.items() if name.endswith(("_acc", "_cer"))}
+
+
+def _write(
+    folder: Path, card: ModelCard, weights: dict[str, Tensor], data: BaseDataModule | None, pictures: int
+) -> ModelCard:
+    """Write and check all files; return the card with what was found."""
+    save_file(weights, folder / WEIGHTS)
+    model = network.load(card, weights)
+    onnx_file.write(model, card.input_dims, folder / ONNX)
+    if data is None:
+        noise = np.random.default_rng(0).integers(0, 256, (min(pictures, 100), *card.input_dims), dtype=np.uint8)
+        inputs, texts = noise, None
+    else:
+        inputs, texts = held_out(data, "test", pictures)
+        onnx_file.quantize(folder / ONNX, held_out(data, "val", FOR_CALIBRATION)[0], folder / INT8)
+    card = replace(card, files={path.name: file_digest(path) for path in sorted(folder.iterdir())})
+    atomic.write_text(card.as_json(), folder / CARD)
+
+    logits = {backend: [] for backend in ("torch", "onnx")}
+    recognizers = {backend: Recognizer.load(folder, backend) for backend in logits}
+    for chunk in np.array_split(inputs, -(-len(inputs) // CHUNK)):
+        for backend, found in logits.items():
+            found.append(recognizers[backend].logits(chunk))
+    ours, theirs = (np.concatenate(found) for found in (logits["torch"], logits["onnx"]))
+    difference = float(np.abs(ours - theirs).max())
+    if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE):
+        raise UserError(
+            f"ONNX and PyTorch disagree by {difference:.1e}: nothing was written. This network cannot be shipped."
+        )
+    checks: dict[str, Any] = {"pictures": len(inputs), "difference": difference}
+    if data is not None:
+        name = "cer" if card.kind == "line" else "error"
+        for backend in ("onnx", "int8"):
+            read = [reading.text for reading in _read(Recognizer.load(folder, backend), inputs)]
+            checks[f"{backend}_{name}"] = error_rate(read, texts, card.kind)
+        seen, _ = held_out(data, "val", FOR_REFERENCE)
+        read = _read(recognizers["onnx"], seen)
+        card = replace(card, reference=reference(seen, read, count_classes=card.kind != "line"))
+    card = replace(card, checks=checks)
+    atomic.write_text(card.as_json(), folder / CARD)
+    return card
+
+
+def _read(recognizer: Recognizer, inputs: np.ndarray) -> list[Reading]:
+    chunks = np.array_split(inputs, -(-len(inputs) // CHUNK))
+    return [reading for chunk in chunks for reading in recognizer.read(chunk)]
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() and not (target / CARD).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{readable(target)} is there already, and is no shipped model: choose another --out.")
+
+
+def _put_in_place(unfinished: Path, target: Path) -> None:
+    """Let the finished folder take its place; what was there goes afterwards."""
+    if not target.exists():
+        unfinished.rename(target)
+        return
+    before = target.with_name(f"{target.name}.{secrets.token_hex(4)}{atomic.UNFINISHED}")
+    target.rename(before)
+    unfinished.rename(target)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _say(target: Path, card: ModelCard) -> None:
+    about = {
+        CARD: "classes in order, preprocessing, figures, source",
+        WEIGHTS: f"the weights of {card.model_class}",
+        ONNX: f"for ONNX Runtime: the same to {card.checks['difference']:.0e} on {card.checks['pictures']:,} pictures",
+        INT8: "in 8 bits",
+    }
+    for backend, name in (("onnx", ONNX), ("int8", INT8)):
+        for check, words in (("error", "errors"), ("cer", "character error rate")):
+            if (rate := card.checks.get(f"{backend}_{check}")) is not None:
+                about[name] += f", {words} {rate:.1%}"
+    table = Table(title=f"{readable(target)}: model {card.digest}", title_justify="left", title_style="bold", box=None)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in about.items():
+        if (target / name).is_file():
+            table.add_row(name, f"{(target / name).stat().st_size / 1e6:.2f} MB", words)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"\nRead pictures with it: python -m text_recognizer.predict {readable(target)} PICTURES", soft_wrap=True
+    )
+
+
+if __name__ == "__main__":
+    run_program(export)

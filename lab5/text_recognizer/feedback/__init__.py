@@ -1,0 +1,1 @@
+"""What visitors allow to be kept, and what it teaches."""

@@ -1,0 +1,118 @@
+"""The LightningModule around a network that tells classes apart: loss, optimizer, accuracy."""
+
+from typing import ClassVar
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from text_recognizer.data_config import DataConfig
+from text_recognizer.errors import UserError, nearest
+from text_recognizer.lit_models.losses import MeanLoss, get_loss
+
+FUSED = ("Adam", "AdamW", "SGD")  # optimizers that can change all weights in one operation on every device
+
+
+class BaseLitModel(pl.LightningModule):
+    """Train a network to tell classes apart.
+
+    Args:
+        model: the network: pictures (B, C, H, W) -> logits (B, classes).
+        data_config: shapes and classes of the data.
+        optimizer: name of a class in torch.optim.
+        lr: learning rate.
+        loss: name of a loss in torch.nn.functional.
+        one_cycle_max_lr: if set, the learning rate rises to this value and falls again over the whole run, batch by
+            batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
+    """
+
+    task: ClassVar[str] = "character"  # what the pictures show; the command line chooses by it,
+    own_loss: ClassVar[str | None] = None  # and by the one loss that only this class knows
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data_config: DataConfig,
+        optimizer: str = "Adam",
+        lr: float = 1e-3,
+        loss: str = "cross_entropy",
+        one_cycle_max_lr: float | None = None,
+    ) -> None:
+        super().__init__()
+        names = optimizer_names()
+        if optimizer not in names:
+            raise UserError(f"optimizer '{optimizer}' is not in torch.optim.{nearest(optimizer, names)}")
+        for name, value in {"lr": lr, "one_cycle_max_lr": one_cycle_max_lr}.items():
+            if value is not None and not value > 0:
+                raise UserError(f"{name} must be greater than 0, not {value}.")
+        self.model = model
+        self.optimizer, self.lr, self.one_cycle_max_lr = optimizer, lr, one_cycle_max_lr
+        self.loss = get_loss(loss)
+        for split in ("train", "val", "test"):  # of each epoch, over all its samples
+            self.add_module(f"{split}_loss", MeanLoss())
+            accuracy = MulticlassAccuracy(len(data_config.mapping), average="micro", validate_args=False)
+            self.add_module(f"{split}_acc", accuracy)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> logits (B, classes)."""
+        return self.model(images)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer | dict:
+        optimizer_class = getattr(torch.optim, self.optimizer)
+        kwargs = {"lr": self.lr if self.one_cycle_max_lr is None else self.one_cycle_max_lr}
+        clips = self._trainer is not None and self._trainer.gradient_clip_val
+        if self.optimizer in FUSED and not clips:  # Lightning does not clip for a fused optimizer
+            kwargs["fused"] = True
+        optimizer = optimizer_class(self.parameters(), **kwargs)
+        if self.one_cycle_max_lr is None:
+            return optimizer
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=self.one_cycle_max_lr, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        return self._step(batch, batch_index, "train")[0]
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> None:
+        self._step(batch, batch_index, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> tuple[Tensor, Tensor]:
+        """Return what `read` does, for those who want to look at it."""
+        return self.read(self._step(batch, batch_index, "test")[1])
+
+    def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the most probable classes (B,) int64 of (B, classes) logits, and their probabilities (B,)."""
+        confidence, predicted = logits.float().softmax(dim=1).max(dim=1)
+        return predicted, confidence
+
+    def _step(self, batch: tuple[Tensor, Tensor], batch_index: int, split: str) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        logits = self(images)
+        loss = self.loss(logits, labels)
+        self._record(f"{split}_loss", batch_index, loss.detach(), len(images))
+        self._record(f"{split}_acc", batch_index, logits, labels)
+        return loss, logits
+
+    def _record(self, name: str, batch_index: int, *values: object) -> None:
+        """Add to the metric of this name.
+
+        It is logged once an epoch, with the first batch: Lightning asks it for its value when the epoch ends. To log
+        with every batch would take as long as a tenth of a small network's training step.
+        """
+        metric = getattr(self, name)
+        metric.update(*values)
+        if batch_index == 0:
+            self.log(name, metric, on_step=False, on_epoch=True, prog_bar=name.startswith("val"))
+
+
+def optimizer_names() -> list[str]:
+    """Return the names of the optimizers in torch.optim that can train any network, given a learning rate."""
+    # Abstract; needs a closure; for sparse gradients only; for matrices only.
+    not_usable = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}
+    return sorted(
+        name
+        for name, value in vars(torch.optim).items()
+        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name not in not_usable
+    )

@@ -1,0 +1,12 @@
+"""Networks: from a batch of pictures to a batch of logits."""
+
+from text_recognizer.models.cnn import CNN
+from text_recognizer.models.fast_cnn import FastCNN
+from text_recognizer.models.line_cnn import LineCNN
+from text_recognizer.models.line_cnn_lstm import LineCNNLSTM
+from text_recognizer.models.line_cnn_simple import LineCNNSimple
+from text_recognizer.models.mlp import MLP
+from text_recognizer.models.resnet import ResNet
+from text_recognizer.models.transfer_net import TransferNet
+
+__all__ = ["CNN", "MLP", "FastCNN", "LineCNN", "LineCNNLSTM", "LineCNNSimple", "ResNet", "TransferNet"]

@@ -1,0 +1,172 @@
+"""From a picture file to the numbers that a network was trained on: the half of a model that is not weights."""
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional
+
+from text_recognizer.errors import UserError
+from text_recognizer.paths import readable
+
+Fit = Literal["pad", "crop", "squash"]
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
+# What Pillow raises on files that are no pictures, or damaged, or unfold into more than any camera takes.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+FAINT = 64  # grey levels: a picture with less contrast than this is not stretched to full contrast
+THICK = 8  # strokes are thinner than two eighths of a picture's side
+BORDER = 16  # a picture's border is a sixteenth of its side
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to each picture before a network sees it.
+
+    Args:
+        image_size: height and width in pixels.
+        channels: 1 grey, 3 colour; any other number needs `.npy` files.
+        fit: how a picture becomes a square: `pad` adds border, `crop` cuts off what is too long, `squash` distorts.
+        ink_on_black: make the paper black and the ink white, whatever they were, as in this course's characters.
+        mean, std: of each channel, on the scale 0 to 1.
+    """
+
+    image_size: int
+    channels: int
+    fit: Fit
+    ink_on_black: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def read(self, path: Path) -> Tensor:
+        """Return the picture in a file: (C, image_size, image_size) uint8.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        if path.suffix.lower() == ".npy":
+            return self._square(_array(path))
+        try:
+            with warnings.catch_warnings(), Image.open(path) as picture:
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                return self.pixels(picture)
+        except UNREADABLE as error:
+            raise UserError(
+                f"{readable(path)} cannot be read as a picture ({' '.join(str(error).split())[:100]}). "
+                "`python -m text_recognizer.curation.verify` finds all such files, and moves them aside."
+            ) from error
+
+    def pixels(self, picture: Image.Image) -> Tensor:
+        """Return a picture that Pillow has opened: (C, image_size, image_size) uint8, upright."""
+        if self.channels not in MODES:
+            raise UserError(f"A picture file cannot have {self.channels} channels: 1 is grey, 3 is colour.")
+        if picture.format == "JPEG":
+            picture.draft(MODES[self.channels], (2 * self.image_size, 2 * self.image_size))  # decodes a fraction only
+        upright = _on_white(ImageOps.exif_transpose(picture)).convert(MODES[self.channels])
+        values = torch.from_numpy(np.array(upright))
+        return self._square(values.permute(2, 0, 1) if values.ndim == 3 else values[None])
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) uint8 -> float32, as the network expects it."""
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
+        return (images.float() / 255 - mean) / std
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, as checkpoints keep it."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
+        """Return what `as_dict` described."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    def _square(self, picture: Tensor) -> Tensor:
+        """(C, H, W) uint8 -> (C, image_size, image_size)."""
+        channels, height, width = picture.shape
+        if channels != self.channels:
+            raise UserError(f"A picture has {channels} channels, where the others have {self.channels}.")
+        if self.fit == "crop":
+            side = min(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            picture = picture[:, top : top + side, left : left + side]
+        scale = self.image_size / max(height, width)
+        sides = (
+            [max(1, round(scale * side)) for side in (height, width)] if self.fit == "pad" else [self.image_size] * 2
+        )
+        if picture.shape[1:] != torch.Size(sides):
+            picture = functional.interpolate(picture[None], sides, mode="bilinear", antialias=True)[0]
+        if self.ink_on_black:
+            picture = ink_on_black(picture)
+        return picture if self.fit != "pad" else _padded(picture, self.image_size)
+
+
+def _padded(picture: Tensor, side: int) -> Tensor:
+    """(C, H, W) -> (C, side, side), with what the border mostly shows around it."""
+    shade = _border(picture).median(dim=1).values
+    square = shade.view(-1, 1, 1).expand(-1, side, side).clone()
+    height, width = picture.shape[1:]
+    top, left = (side - height) // 2, (side - width) // 2
+    square[:, top : top + height, left : left + width] = picture
+    return square
+
+
+def ink_on_black(picture: Tensor) -> Tensor:
+    """Return a picture (C, H, W) uint8 with paper as 0 and ink as 255; a picture with next to no contrast stays faint.
+
+    Light paper with dark ink becomes dark paper with light ink. What is wider than strokes are, such as a shadow, goes:
+    it is what an opening leaves, the lightest of the darkest in each neighbourhood (a top-hat transform).
+    """
+    values = picture.float()
+    if _border(picture).float().median() > 127:
+        values = 255 - values
+    width = min(picture.shape[1:]) // THICK * 2 + 1
+    values = values - _lightest(-_lightest(-values, width), width)
+    contrast = values.flatten().kthvalue(max(1, round(0.995 * values.numel()))).values.clamp(min=FAINT)
+    return (values * (255 / contrast)).clamp(0, 255).round().to(torch.uint8)
+
+
+def _lightest(values: Tensor, width: int) -> Tensor:
+    """Return the maximum over the square of `width` pixels around each pixel."""
+    return functional.max_pool2d(values[None], width, stride=1, padding=width // 2)[0]
+
+
+def _border(picture: Tensor) -> Tensor:
+    """Return the pixels of the border: (C, n)."""
+    thick = max(1, min(picture.shape[1:]) // BORDER)
+    edges = (picture[:, :thick], picture[:, -thick:], picture[:, :, :thick], picture[:, :, -thick:])
+    return torch.cat([edge.flatten(1) for edge in edges], dim=1)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Put a picture with transparent parts on white paper: what is transparent has no shade of its own."""
+    if "transparency" not in picture.info and "A" not in picture.getbands():
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+
+
+def _array(path: Path) -> Tensor:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{readable(path)} is not a NumPy file that can be read.") from error
+    if values.dtype != np.uint8 or values.ndim not in (2, 3):
+        raise UserError(
+            f"{readable(path)} must hold uint8, (height, width, channels), not {values.dtype} {values.shape}."
+        )
+    return torch.from_numpy(values if values.ndim == 3 else values[..., None]).permute(2, 0, 1)
+
+
+def channels_of(path: Path) -> int:
+    """Return how many channels a picture file has: 1 for grey ones, 3 for all others that Pillow reads."""
+    if path.suffix.lower() == ".npy":
+        return len(_array(path))
+    try:
+        with Image.open(path) as picture:
+            return 1 if picture.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
+    except UNREADABLE:
+        return 3  # `read` says what is wrong with it

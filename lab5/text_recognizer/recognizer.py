@@ -1,0 +1,145 @@
+"""A shipped model: one folder, one class, one call."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from text_recognizer.errors import UserError
+from text_recognizer.shipping.backends import Backend, open_network
+from text_recognizer.shipping.decoding import Reading, read_classes, read_lines
+from text_recognizer.shipping.folder_to_csv import read_folder
+from text_recognizer.shipping.model_card import ModelCard
+
+Picture = str | Path | Image.Image | np.ndarray
+
+
+class Recognizer:
+    """Reads pictures with a model that `python -m text_recognizer.export` has written.
+
+    It needs neither Lightning nor the training code, and PyTorch only for `backend="torch"` and for models of your own
+    pictures (lab 4), whose preprocessing is PyTorch's. `Recognizer.load(folder)` makes one.
+
+    Args:
+        folder: of the shipped model.
+        backend: what runs the network: ONNX Runtime in 32 bits (`onnx`) or in 8 (`int8`), or PyTorch (`torch`).
+        threads: how many share the work for one batch.
+
+    Raises:
+        UserError: the folder is not a shipped model, or was damaged.
+    """
+
+    def __init__(self, folder: str | Path, backend: Backend = "onnx", threads: int = 1) -> None:
+        self.folder, self.backend = Path(folder), backend
+        self.card = ModelCard.read(self.folder)
+        self._network = open_network(self.folder, self.card, backend, threads)
+        self._allowed = np.array([name in set(self.card.choices) for name in self.card.classes])
+        self._preprocessing = None
+        if self.kind == "picture":
+            from text_recognizer.preprocessing import Preprocessing
+
+            self._preprocessing = Preprocessing.from_dict(self.card.preprocessing["picture"])
+
+    @classmethod
+    def load(cls, folder: str | Path, backend: Backend = "onnx", threads: int = 1) -> "Recognizer":
+        """Return the recognizer in a folder; the arguments are the class's."""
+        return cls(folder, backend, threads)
+
+    @property
+    def kind(self) -> str:
+        """What a picture shows: `character`, `line`, or `picture`: a class of a data set of your own."""
+        return self.card.kind
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All classes, in the order of the network's outputs."""
+        return self.card.classes
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The classes that can be an answer; for lines, the characters that can occur in one."""
+        return self.card.choices
+
+    def predict(self, pictures: Picture | Sequence[Picture]) -> Reading | list[Reading]:
+        """Read a picture, or several at once.
+
+        Args:
+            pictures: files, Pillow's pictures, or arrays (H, W) or (H, W, 3) uint8: drawings or photos.
+
+        Raises:
+            UserError: one of them cannot be read, or nothing is written in it.
+        """
+        if isinstance(pictures, Sequence) and not isinstance(pictures, str):
+            return self.read(np.stack([self.prepare(picture) for picture in pictures])) if len(pictures) else []
+        return self.read(self.prepare(pictures)[None])[0]
+
+    def predict_folder(self, folder: str | Path, table: str | Path, chunk: int = 64) -> dict[str, int]:
+        """Read all pictures of a folder into a CSV file, `chunk` at a time, as `read_folder` says."""
+        return read_folder(self, Path(folder), Path(table), chunk)
+
+    def prepare(self, picture: Picture) -> np.ndarray:
+        """Return what the network sees of a picture: (C, H, W) uint8.
+
+        Raises:
+            UserError: it cannot be read, or nothing is written in it.
+        """
+        if self._preprocessing is not None:
+            return self._as_in_lab_4(picture)
+        from text_recognizer import photo
+
+        opened = _opened(picture)
+        _, height, width = self.card.input_dims
+        layout = self.card.preprocessing["layout"]
+        if layout == "line":
+            return photo.line(opened, height, width)[None]
+        return (photo.thing(opened, height) if layout == "thing" else photo.character(opened, layout, height))[None]
+
+    def read(self, inputs: np.ndarray) -> list[Reading]:
+        """Read what `prepare` has returned, or pictures of the training data: (N, C, H, W) uint8 -> N readings.
+
+        It can be called from several threads at once.
+        """
+        logits = self.logits(inputs)
+        if self.kind != "line":
+            return read_classes(logits, self.classes, self._allowed)
+        return read_lines(logits, self.classes, self._allowed, self.card.blank, self.card.decoding == "ctc")
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        """(N, C, H, W) uint8 -> the network's logits, (N, classes) or (N, classes, S) float32.
+
+        Raises:
+            UserError: the inputs have another shape, or are no bytes.
+        """
+        if inputs.dtype != np.uint8 or inputs.shape[1:] != self.card.input_dims or not len(inputs):
+            wanted = ", ".join(str(size) for size in self.card.input_dims)
+            raise UserError(f"This model reads (N, {wanted}) uint8, not {inputs.shape} {inputs.dtype}.")
+        return self._network(np.ascontiguousarray(inputs))
+
+    def _as_in_lab_4(self, picture: Picture) -> np.ndarray:
+        """Prepare a picture with the very code that prepared the training pictures."""
+        if isinstance(picture, str | Path) and Path(picture).suffix.lower() == ".npy":
+            return self._preprocessing.read(Path(picture)).numpy()
+        return self._preprocessing.pixels(_opened(picture)).numpy()
+
+
+def _opened(picture: Picture) -> Image.Image:
+    if isinstance(picture, Image.Image):
+        return picture
+    if isinstance(picture, str | Path):
+        from text_recognizer.photo import open_picture
+
+        return open_picture(Path(picture))
+    if (
+        isinstance(picture, np.ndarray)
+        and picture.dtype == np.uint8
+        and picture.size
+        and _is_grey_or_rgb(picture.shape)
+    ):
+        return Image.fromarray(picture)
+    what = f"{picture.shape} {picture.dtype}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    raise UserError(f"A picture is a file, one of Pillow's, or an array (H, W) or (H, W, 3) uint8, not {what}.")
+
+
+def _is_grey_or_rgb(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))

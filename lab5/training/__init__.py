@@ -1,0 +1,1 @@
+"""The training program and what it leaves behind."""
