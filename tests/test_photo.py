@@ -20,6 +20,7 @@ from text_recognizer.errors import UserError
 from text_recognizer.photo import character, line, open_picture, thing
 from text_recognizer.photo.ink import NoWriting
 from text_recognizer.photo.open_picture import LONGEST, Limits, NotAPicture, TooLarge
+from text_recognizer.photo.paper import dark_on_light, grey_values
 from text_recognizer.photo.strokes import stroke_width
 
 WRITERS = range(2_000_000, 2_001_000)
@@ -156,6 +157,13 @@ def test_a_line_of_even_letters_is_only_scaled():
         assert left < 8
         assert 16 <= height <= 27
         assert width / height == pytest.approx(9 * 120 / 108, rel=0.25)
+
+
+def test_the_edge_of_a_shadow_on_a_long_picture_is_no_board():
+    letters = np.concatenate([255 - page(name, side=84, pen=7, size=0.8) for name in "ABDEGHNRTe3745AB"], axis=1)
+    for seed in range(20):
+        grey = grey_values(open_picture(photograph(letters, np.random.default_rng(seed), "middle")), 1400)
+        assert dark_on_light(grey) is grey, seed
 
 
 def test_small_letters_become_as_large_as_the_others():
