@@ -5,7 +5,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := requirements/prod.txt requirements/dev.txt
-SOURCES := text_recognizer training tests benchmarks curriculum notebooks $(wildcard lab*/homework)
+SOURCES := lab_kit text_recognizer training app tests benchmarks curriculum notebooks $(wildcard lab[0-9]*/homework)
+LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
 
 # The main job; try others with `make train ARGS="--data_class MNIST --model_class MLP"`.
 ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_cycle_max_lr 2e-3
@@ -22,7 +24,7 @@ setup: $(VENV)/installed  ## make .venv and install everything (does nothing whe
 
 # uv installs in a third of pip's time, and links instead of copying where its cache is warm. The system's pip puts it
 # into the new environment; where there is none, the environment gets a pip of its own first, which takes longer.
-$(VENV)/installed: $(LOCKED)
+$(VENV)/installed: $(LOCKED) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed: make setup PYTHON=python3.11" >&2; exit 2; }
 	@test -x $(UV) || { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
@@ -43,16 +45,17 @@ test: setup lint check-labs  ## lint, check the labs, then run the tests
 test-all: setup lint check-labs  ## the same, with the few tests that take longest and seldom change
 	$(RUN) -m pytest -m "slow or not slow"
 
-bench: setup  ## measure what the README claims about speed, and renew its table (an hour); NAMES="loader lines" for some
+bench: setup  ## measure what docs/speed.md claims, and renew its table (an hour); NAMES="loader lines" for some
 	$(RUN) -m benchmarks $(NAMES)
 
 homework: setup  ## check your homework: make homework LAB=1
 	@test -d lab$(LAB)/homework || { echo "error: which lab? make homework LAB=1" >&2; exit 2; }
 	@$(RUN) -m pytest lab$(LAB)/homework
 
-lint: setup  ## check style and formatting
+lint: setup  ## check style, formatting, and which package imports which
 	$(RUN) -m ruff check $(SOURCES)
 	$(RUN) -m ruff format --check $(SOURCES)
+	$(VENV)/bin/lint-imports --no-logo
 
 labs: setup  ## build lab1/, lab2/, ... from labs.toml and the canonical code
 	$(RUN) -m curriculum build
@@ -63,11 +66,12 @@ check-labs: setup  ## fail where the labs differ from what `make labs` would bui
 diff-labs: setup  ## show what one lab adds to another: make diff-labs A=1 B=2
 	$(RUN) -m curriculum diff $(A) $(B)
 
+# uv takes no editable package as a constraint, so the kit's line comes first in prod.txt, and last of all.
 lock: setup  ## compile requirements/*.in to the exact set in requirements/*.txt
-	@for name in prod dev; do \
-		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
-			--no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
-	done
+	@$(LOCK) requirements/prod.in -o requirements/prod.txt
+	@$(LOCK) requirements/dev.in -c requirements/prod.txt -o requirements/dev.txt
+	@{ echo '-e .'; cat requirements/prod.txt; } > requirements/prod.unfinished && \
+		mv requirements/prod.unfinished requirements/prod.txt
 
 clean:  ## remove .venv, caches and run folders (downloaded data stays)
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis training/logs data/processed

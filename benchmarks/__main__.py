@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those that are named, each in a process of its own; then renew the README's table.
+"""Run all benchmarks, or those that are named, each in a process of its own; then renew the table in docs/speed.md.
 
 python -m benchmarks [NAME ...]
 """

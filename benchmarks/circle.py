@@ -46,7 +46,7 @@ def main() -> None:
                 for character in UNUSUAL:
                     visitor.draw(page, drawn(character, seed, strokes=UNUSUAL))
                     visitor.correct(page, character)
-        python("-m", "text_recognizer.feedback.export", store, place / "corrections")
+        python("-m", "app.corrections_export", store, place / "corrections")
         before = time.perf_counter()
         python("-m", "training.fine_tune", run, place / "corrections", "--held_out", "0", "--log_dir", place / "logs")
         found["fine_tune_seconds"] = round(time.perf_counter() - before)

@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 from benchmarks.timing import Claim, write_json  # noqa: E402
-from text_recognizer.feedback.store import Store  # noqa: E402
-from text_recognizer.shipping.decoding import Reading  # noqa: E402
+from lab_kit.feedback.store import Store  # noqa: E402
+from text_recognizer.shipping.read_logits import Reading  # noqa: E402
 
 SEEN = np.zeros((1, 28, 28), np.uint8)
 SEVEN = Reading("7", 0.9, (("7", 0.9), ("1", 0.1)))

@@ -14,7 +14,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import reference  # noqa: E402
 from benchmarks.timing import Benchmark, Claim  # noqa: E402
-from text_recognizer.data.characters import BLANK, MAPPING, PADDING  # noqa: E402
+from text_recognizer.data.character_mapping import BLANK, MAPPING, PADDING  # noqa: E402
 from text_recognizer.lit_models.greedy_decode import greedy_decode  # noqa: E402
 
 LINES, WINDOWS = 128, 112

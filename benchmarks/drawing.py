@@ -1,7 +1,7 @@
 """Characters as a person draws them with a mouse: a few points for each stroke, a hand that is not steady.
 
 The points were set down by hand for this purpose, in a square of 100 by 100 with y downwards, and have nothing in
-common with the paths in `text_recognizer/data/pen_paths.toml`, from which the course's own handwriting is made.
+common with the paths in `lab_kit/handwriting/pen_paths.toml`, from which the course's own handwriting is made.
 """
 
 from collections.abc import Sequence

@@ -31,8 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 from benchmarks.timing import Claim, write_json  # noqa: E402
-from text_recognizer.data import EMNIST, BaseDataModule, EMNISTLines, cache, pen_set  # noqa: E402
-from training import cli, run_experiment  # noqa: E402
+from lab_kit.datasets import cache  # noqa: E402
+from lab_kit.experiment import cli  # noqa: E402
+from lab_kit.handwriting import pen_set  # noqa: E402
+from text_recognizer.data import EMNIST, BaseDataModule, EMNISTLines  # noqa: E402
+from training import run_experiment  # noqa: E402
 
 FIRST_RUNS = 8
 NAMES = ("first_runs", "training", "archive", "pen_set", "lines")
@@ -214,7 +217,7 @@ def first_runs(folder: Path) -> dict[str, object]:
         "processes": FIRST_RUNS,
         "successes": len(written),
         "preparations": sum(text.count("PREPARED") for text in written),
-        "said_that_they_wait": sum("Another process is making" in text for text in written),
+        "said_that_they_wait": sum("Another process is building" in text for text in written),
     }
 
 

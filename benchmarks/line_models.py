@@ -15,10 +15,10 @@ from torch import nn
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.timing import Benchmark, Claim  # noqa: E402
+from lab_kit.experiment.hardware import fast_precision  # noqa: E402
 from text_recognizer.data import DataConfig  # noqa: E402
-from text_recognizer.data.characters import MAPPING  # noqa: E402
+from text_recognizer.data.character_mapping import MAPPING  # noqa: E402
 from text_recognizer.models import LineCNN, LineCNNSimple  # noqa: E402
-from training.hardware import fast_precision  # noqa: E402
 
 LINES = 64
 CONFIG = DataConfig((1, 28, 28 * 32), (32, 1), MAPPING)

@@ -15,10 +15,10 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import reference  # noqa: E402
 from benchmarks.timing import Benchmark, Claim  # noqa: E402
+from lab_kit.handwriting.pen_set import WRITERS  # noqa: E402
 from text_recognizer.data import EMNISTLines  # noqa: E402
-from text_recognizer.data.characters import MAPPING  # noqa: E402
+from text_recognizer.data.character_mapping import MAPPING  # noqa: E402
 from text_recognizer.data.line_images import Glyphs  # noqa: E402
-from text_recognizer.data.pen_set import WRITERS  # noqa: E402
 
 LINES, PLAIN_LINES = 10_000, 500  # written in each repeat
 

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 from benchmarks.timing import Claim, write_json  # noqa: E402
-from text_recognizer.curation.apply_review import apply  # noqa: E402
-from text_recognizer.curation.practice_set import draw_set  # noqa: E402
+from lab_kit.curation.apply_review import apply  # noqa: E402
+from lab_kit.curation.practice.make_set import draw_set  # noqa: E402
 from training.review import queue_of  # noqa: E402
 
 SEEDS = range(3)
@@ -71,8 +71,8 @@ def cleaning(place: Path, body: Path, noise: str, seed: int) -> dict[str, float]
     """Train, review, apply, train again; return what was planted and found, and accuracies on clean pictures."""
     practice = place / f"{noise}-{seed}"
     kind = ("--noise", noise, "--noise_share", NOISE[noise])
-    python("-m", "text_recognizer.curation.practice_set", practice, *kind, "--seed", seed)
-    python("-m", "text_recognizer.curation.verify", practice / "collected")
+    python("-m", "lab_kit.curation.practice.make_set", practice, *kind, "--seed", seed)
+    python("-m", "lab_kit.curation.verify", practice / "collected")
     with (practice / "truth.csv").open(newline="", encoding="utf-8") as file:
         truth = {row["stem"]: row for row in csv.DictReader(file)}
 
@@ -104,7 +104,7 @@ def main(body: Path | None) -> None:
             body, _ = train(BODY, place / "body")
         accuracies = transfer(place, body)
         for name, values in accuracies.items():
-            print(f"{name}: {_in_words(values)}")
+            print(f"{name}: {_formatted(values)}")
         cleaned = {noise: [cleaning(place, body, noise, seed) for seed in SEEDS] for noise in NOISE}
     gain = 100 * (statistics.mean(accuracies["transfer"]) - statistics.mean(accuracies["from scratch"]))
     claims = [Claim("Transfer against from scratch, 50 pictures a class", "better", f"{gain:+.1f} points")]
@@ -123,7 +123,7 @@ def main(body: Path | None) -> None:
     write_json("own_data", on, {"test_acc": accuracies, "cleaning": cleaned}, claims)
 
 
-def _in_words(values: list[float]) -> str:
+def _formatted(values: list[float]) -> str:
     return f"{statistics.mean(values):.1%} ({', '.join(f'{value:.1%}' for value in values)})"
 
 

@@ -31,12 +31,12 @@ from torch import Tensor, nn
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from lab_kit.experiment.hardware import fast_precision  # noqa: E402
+from lab_kit.handwriting.pen_strokes import draw_set  # noqa: E402
 from text_recognizer.data import EMNIST, DataConfig  # noqa: E402
-from text_recognizer.data.characters import ALPHANUMERIC  # noqa: E402
+from text_recognizer.data.character_mapping import ALPHANUMERIC  # noqa: E402
 from text_recognizer.data.emnist import FIRST_CLASS  # noqa: E402
-from text_recognizer.data.pen_strokes import write_set  # noqa: E402
 from text_recognizer.models import ResNet  # noqa: E402
-from training.hardware import fast_precision  # noqa: E402
 
 TRAIN_WRITERS, VAL_WRITERS = range(1_000_000), range(1_000_000, 1_001_000)
 CASE_ASIDE = torch.tensor([ALPHANUMERIC.index(character.upper()) for character in ALPHANUMERIC])
@@ -95,7 +95,7 @@ def train(model: nn.Module, seed: int, epochs: int, samples: int, batch_size: in
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.2)
     model.train()
     for epoch in range(epochs):
-        images, labels = write_set(ALPHANUMERIC, samples, TRAIN_WRITERS, seed=1000 * seed + epoch, **switches)
+        images, labels = draw_set(ALPHANUMERIC, samples, TRAIN_WRITERS, seed=1000 * seed + epoch, **switches)
         for batch in torch.randperm(samples, generator=generator).split(batch_size):
             x = augment(to_input(images[batch]), generator)
             with autocast():
@@ -183,7 +183,7 @@ def main() -> None:
         rows, times = {}, []
         for seed in arguments.seeds:
             model, seconds = run(seed, switches, arguments)
-            pen = write_set(ALPHANUMERIC, 10_000, VAL_WRITERS, seed=seed, **switches)
+            pen = draw_set(ALPHANUMERIC, 10_000, VAL_WRITERS, seed=seed, **switches)
             rows[f"seed {seed}, real people"] = real = score(predict(model, images), labels)
             times.append(seconds)
             print(f"\n{variant}, seed {seed}: {seconds:.0f} s of training on {torch.get_num_threads()} threads")

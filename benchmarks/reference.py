@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from text_recognizer.data.characters import encode
+from text_recognizer.data.character_mapping import encode
 from text_recognizer.data.sentence_generator import SentenceGenerator
 
 

@@ -1,11 +1,11 @@
-"""The README's table of what was claimed and what came out, made from `results/*.json`."""
+"""Write the table of claims and measurements in docs/speed.md, from `results/*.json`."""
 
 import json
 from pathlib import Path
 
 from benchmarks.timing import RESULTS
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "speed.md"
 START, END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
 NOT_SPEED = (
     "kill",
@@ -33,10 +33,10 @@ def rows() -> str:
 
 
 def renew() -> None:
-    """Write the table into the README, between its two marks."""
-    text = README.read_text(encoding="utf-8")
+    """Write the table into the page, between its two marks."""
+    text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(START)
-    README.write_text(before + START + rows() + END + rest.split(END)[1], encoding="utf-8")
+    PAGE.write_text(before + START + rows() + END + rest.split(END)[1], encoding="utf-8")
 
 
 def _place(path: Path) -> tuple[int, str]:

@@ -26,12 +26,12 @@ sys.path[0] = str(ROOT)
 
 from benchmarks import reference  # noqa: E402
 from benchmarks.timing import Benchmark, Claim, write_json  # noqa: E402
+from lab_kit.experiment import console, hardware  # noqa: E402
+from lab_kit.experiment.callbacks import Stopwatch  # noqa: E402
 from text_recognizer.data import MNIST  # noqa: E402
 from text_recognizer.data.dataset import ImageDataset  # noqa: E402
 from text_recognizer.lit_models import BaseLitModel  # noqa: E402
 from text_recognizer.models import CNN, ResNet  # noqa: E402
-from training import console, hardware  # noqa: E402
-from training.callbacks import Stopwatch  # noqa: E402
 
 BATCH, BATCHES = 128, 24  # of each measurement
 MODELS = (CNN, ResNet)

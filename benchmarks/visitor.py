@@ -33,9 +33,9 @@ def serving(model: Path, *flags: str) -> Iterator[str]:
 
     Args:
         model: the folder of the shipped model.
-        flags: further ones of `python -m text_recognizer.web`.
+        flags: further ones of `python -m app`.
     """
-    command = [sys.executable, "-m", "text_recognizer.web", str(model.resolve()), "--port", "0", *flags]
+    command = [sys.executable, "-m", "app", str(model.resolve()), "--port", "0", *flags]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         said = []

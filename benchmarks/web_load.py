@@ -31,7 +31,7 @@ import torch  # noqa: E402
 from PIL import Image, ImageFilter  # noqa: E402
 
 from benchmarks.timing import Claim, write_json  # noqa: E402
-from text_recognizer.data.pen_strokes import PenStrokes  # noqa: E402
+from lab_kit.handwriting.pen_strokes import PenStrokes  # noqa: E402
 
 VISITORS = 8
 CONNECTIONS = 400  # of the open loop, at most
@@ -160,7 +160,7 @@ def _quantiles(waits: list[float]) -> dict[str, float]:
 
 def start(folder: Path, *more: str) -> tuple[subprocess.Popen, int]:
     """Start the server; return its process and its port."""
-    words = [sys.executable, "-m", "text_recognizer.web", str(folder), "--port", "0", *more]
+    words = [sys.executable, "-m", "app", str(folder), "--port", "0", *more]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     port = 0
     while (line := process.stdout.readline()) and "Ctrl-C" not in line:
@@ -182,15 +182,15 @@ async def measure(folder: Path, seconds: float, more: list[str]) -> dict[str, ob
         usual = await closed_loop(port, requests, seconds)
         after = watched.cpu_times()
         usual["cpu_ms"] = 1000 * (after.user + after.system - before.user - before.system) / (usual["rate"] * seconds)
-        print(f"{VISITORS} visitors: {usual['rate']:,.0f} readings/s, {_in_words(usual)}, {usual['errors']} errors")
+        print(f"{VISITORS} visitors: {usual['rate']:,.0f} readings/s, {_formatted(usual)}, {usual['errors']} errors")
         print(f"  a reading takes {usual['cpu_ms']:.1f} ms of one core, in all")
         overload = await open_loop(port, requests, OVERLOAD * usual["rate"], seconds / 2, watched)
         low, high = min(overload["memory_mb"][1:]), max(overload["memory_mb"][1:])
         print(f"{OVERLOAD} times as many: {overload['refused_share']:.1%} refused, {overload['errors']} errors")
-        print(f"  served: {overload['served_rate']:,.0f}/s, {_in_words(overload['served'])}")
-        print(f"  refused: {_in_words(overload['refused'])}; memory {low:.0f} to {high:.0f} MB")
+        print(f"  served: {overload['served_rate']:,.0f}/s, {_formatted(overload['served'])}")
+        print(f"  refused: {_formatted(overload['refused'])}; memory {low:.0f} to {high:.0f} MB")
         again = await closed_loop(port, requests, min(5.0, seconds))
-        print(f"afterwards: {again['rate']:,.0f} readings/s, {_in_words(again)}")
+        print(f"afterwards: {again['rate']:,.0f} readings/s, {_formatted(again)}")
     finally:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
@@ -198,7 +198,7 @@ async def measure(folder: Path, seconds: float, more: list[str]) -> dict[str, ob
     return {"closed_loop": usual, "open_loop": overload, "afterwards": again, "exit_code": code}
 
 
-def _in_words(found: dict[str, float]) -> str:
+def _formatted(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {found[name]:.0f} ms" for name in ("p50", "p95", "p99") if name in found)
 
 

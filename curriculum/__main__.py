@@ -14,7 +14,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from curriculum import check, diff, html, manifest, release, snapshot, tour
-from text_recognizer.errors import UserError, nearest
+from lab_kit.errors import UserError, nearest
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +47,7 @@ def _build(course: manifest.Manifest, options: argparse.Namespace, console: Cons
     for name, (written, removed) in snapshot.build(course, course.root, options.force).items():
         console.print(f"{name}: {len(written)} files written, {len(removed)} removed")
     for name in tour.write(course):
-        console.print(f"{name}: the tree in its README is up to date again")
+        console.print(f"{name}: its generated lists are up to date again")
 
 
 def _check(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> int:

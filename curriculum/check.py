@@ -1,4 +1,4 @@
-"""The proof that the labs are what labs.toml and the canonical code make of them."""
+"""Check that the labs are what labs.toml and the canonical code make of them."""
 
 import os
 import subprocess
@@ -20,13 +20,12 @@ def check(manifest: Manifest) -> list[str]:
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
-    problems = _packages(manifest) + notebooks.faults(manifest)
+    problems = _packages(manifest) + notebooks.faults(manifest) + _readmes(manifest)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)
         for lab in manifest.labs:
             problems += _differences(manifest, lab, fresh / lab.folder) + release.leaks(manifest, lab)
-            problems += _tour(manifest, lab)
         for one, two in pairwise(manifest.labs):
             problems += [
                 f"{name} differs between {one.folder} and {two.folder}, and `may_differ` does not list it."
@@ -86,13 +85,13 @@ def _differences(manifest: Manifest, lab: Lab, fresh: Path) -> list[str]:
     return problems
 
 
-def _tour(manifest: Manifest, lab: Lab) -> list[str]:
-    """Compare the tree of new files in a lab's README with what it should be."""
-    wanted = tour.readme(manifest, lab)
-    name = f"{lab.folder}/{tour.README}"
-    if wanted is None or wanted == (there := (manifest.root / name).read_bytes()):
-        return []
-    return [diff_text(name, there, wanted, "as it is", "as built")]
+def _readmes(manifest: Manifest) -> list[str]:
+    """Compare the generated parts of the READMEs with what they should be."""
+    return [
+        diff_text(name, there, wanted, "as it is", "as built")
+        for name, wanted in tour.readmes(manifest).items()
+        if (there := (manifest.root / name).read_bytes()) != wanted
+    ]
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

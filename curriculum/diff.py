@@ -1,4 +1,4 @@
-"""What a lab adds to and changes in an earlier one, file by file, in the order in which it is taught."""
+"""Show what a lab adds to an earlier one and changes in it, file by file, in the order of teaching."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from curriculum.manifest import Lab, Manifest
 from curriculum.snapshot import lab_files
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from curriculum import notebooks, tree
 from curriculum.manifest import Manifest
 from curriculum.notebooks import Source
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 TIMEOUT_S = 1800  # of a cell, on a busy machine
 FAST = "COURSE_FAST"

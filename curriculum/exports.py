@@ -5,9 +5,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 from curriculum.manifest import NAME, Manifest
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 WIDTH = 120
+SETTINGS = ("about", "needs")  # of a package; all else in its table are modules
+# What a package does where the package that it needs is missing. The program must not go on to a traceback.
+CHECK = """
+import importlib.util
+import sys
+
+for package in {needs}:
+    if importlib.util.find_spec(package) is None:
+        sys.stderr.write(f"error: {{package}} is not installed. Run: make setup, then source .venv/bin/activate\\n")
+        sys.exit(2)
+"""
 
 
 def init_files(manifest: Manifest, files: Collection[str]) -> dict[str, bytes]:
@@ -17,10 +28,10 @@ def init_files(manifest: Manifest, files: Collection[str]) -> dict[str, bytes]:
         modules = {
             module: sorted(names, key=_like_the_linter)
             for module, names in sorted(table.items())
-            if module != "about" and f"{package}/{module}.py" in files
+            if module not in SETTINGS and f"{package}/{module}.py" in files
         }
         if any(name.startswith(f"{package}/") for name in files):
-            inits[f"{package}/__init__.py"] = _text(package, table["about"], modules).encode()
+            inits[f"{package}/__init__.py"] = _text(package, table, modules).encode()
     return inits
 
 
@@ -40,7 +51,7 @@ def faults(manifest: Manifest) -> list[str]:
     for package, table in manifest.exports.items():
         if not isinstance(table.get("about"), str):
             faults.append(f"[exports] '{package}' lacks `about`, the docstring of its __init__.py.")
-        modules = {module: names for module, names in table.items() if module != "about"}
+        modules = {module: names for module, names in table.items() if module not in SETTINGS}
         for module, names in modules.items():
             source = manifest.root / package / f"{module}.py"
             defined = defined_names(source) if source.is_file() else set()
@@ -80,9 +91,11 @@ def _parsed(content: bytes, name: str | Path) -> ast.Module:
         raise UserError(f"{name}, line {error.lineno}, is not Python: {error.msg}.") from error
 
 
-def _text(package: str, about: str, modules: dict[str, list[str]]) -> str:
+def _text(package: str, table: dict, modules: dict[str, list[str]]) -> str:
     dotted = package.replace("/", ".")
-    blocks = [f'"""{about}"""']
+    blocks = [f'"""{table["about"]}"""']
+    if "needs" in table:
+        blocks.append(CHECK.strip().format(needs="(" + ", ".join(f'"{name}"' for name in table["needs"]) + ")"))
     if modules:
         blocks.append("\n".join(_fold(f"from {dotted}.{module} import ", names) for module, names in modules.items()))
         exported = sorted((name for names in modules.values() for name in names), key=_like_the_linter)

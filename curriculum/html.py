@@ -1,4 +1,4 @@
-"""One page to show in class: what a lab adds and changes, side by side, with nothing to fetch from a network."""
+"""Write a page that shows in class what a lab adds and changes, side by side."""
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -15,7 +15,7 @@ from pygments.util import ClassNotFound
 from curriculum.diff import Change
 from curriculum.manifest import Lab
 from curriculum.tree import write_whole
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 PAGE = Path(__file__).resolve().parent / "page.html"
 LIGHT, DARK = "friendly", "native"  # styles of Pygments that can be read from the last row

@@ -1,4 +1,4 @@
-"""labs.toml, read and checked: which lab owns which file."""
+"""Read and check labs.toml: which lab owns which file."""
 
 import tomllib
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from text_recognizer.errors import UserError, nearest
+from lab_kit.errors import UserError, nearest
 
 NAME = "labs.toml"
 BY_PRODUCTS = ("__pycache__", "logs", ".*", "*.unfinished")  # of running the code: no part of the course
@@ -21,6 +21,7 @@ class Lab:
     title: str
     main: str
     adds: tuple[str, ...]
+    reads: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     may_announce: tuple[str, ...] = ()
 
@@ -79,6 +80,12 @@ class Manifest:
             for lab in self.labs
             for entry in lab.adds
             if not any(fnmatch(name, entry) for name in self.canonical_files)
+        ]
+        faults += [
+            f"lab {lab.number} reads '{name}', which it does not add.{nearest(name, self.added(lab))}"
+            for lab in self.labs
+            for name in lab.reads
+            if name not in self.added(lab)
         ]
         for name in self.canonical_files:
             owners = [lab.number for lab in self.labs for entry in lab.adds if fnmatch(name, entry)]

@@ -14,10 +14,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from curriculum.manifest import NAME, Lab, Manifest
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 FOLDER = "notebooks"
-SETUP = f"{FOLDER}/setup.py"
+SETUP = f"{FOLDER}/setup.txt"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -53,7 +53,7 @@ def assemble(manifest: Manifest, source: Source) -> NotebookNode:
     cells = jupytext.reads(source.path.read_text(encoding="utf-8"), fmt="py:percent").cells
     if not cells or cells[0].cell_type != "markdown":
         raise UserError(f"{source.path} must begin with a text cell: `# %% [markdown]`.")
-    cells[0].source = f"{_badge(manifest, source)}\n\n{cells[0].source}"
+    cells[0].source = f"{badge(manifest, source)}\n\n{cells[0].source}"
     cells.insert(1, nbformat.v4.new_code_cell(_setup(manifest, source.lab)))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:02}"  # the same in every build
@@ -134,7 +134,8 @@ def _built_files(manifest: Manifest, lab: Lab) -> list[Path]:
     return sorted((manifest.root / lab.folder / FOLDER).glob("*.ipynb"))
 
 
-def _badge(manifest: Manifest, source: Source) -> str:
+def badge(manifest: Manifest, source: Source) -> str:
+    """Return the badge, in Markdown, that opens a notebook on Colab."""
     address = f"https://colab.research.google.com/github/{manifest.repository}/blob/main/{source.built}"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from curriculum import names, notebooks, snapshot, tree
 from curriculum.manifest import NAME, Lab, Manifest, files_below
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
+KIT = "lab_kit/"
 HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
 
 
@@ -24,7 +25,9 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for pattern in manifest.shared:
-        paths = sorted(path for path in manifest.root.glob(pattern) if path.is_file())
+        paths = sorted(
+            path for path in manifest.root.glob(pattern) if path.is_file() and "__pycache__" not in path.parts
+        )
         if not paths:
             raise UserError(f"{NAME}: '{pattern}' in `shared` matches no file.")
         files |= {path.relative_to(manifest.root).as_posix(): path.read_bytes() for path in paths}
@@ -48,7 +51,8 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
     files = {
         name: notebooks.words(name, content)
         for name, content in release_files(manifest, upto).items()
-        if not name.startswith(earlier) and not name.endswith(".png")  # a picture has no words
+        # A picture has no words; the kit is the same in every release, and no part of any lesson.
+        if not name.startswith((*earlier, KIT)) and not name.endswith(".png")
     }
     own = {f"{upto.folder}/{name}": text for name, text in _hand_written(manifest, upto).items()}
     own_words = {name: text for name, text in own.items() if name in files}

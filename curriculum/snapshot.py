@@ -4,7 +4,7 @@ from pathlib import Path
 
 from curriculum import exports, tree
 from curriculum.manifest import Lab, Manifest
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 
 def lab_files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:

@@ -1,46 +1,76 @@
-"""The part of a lab's README that is generated: the tree of its new files, and why each exists."""
+"""The generated parts of the READMEs: what to read in a lab, its new files, and where its notebooks open on Colab."""
 
 import ast
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
-from curriculum import tree
+from curriculum import notebooks, tree
 from curriculum.manifest import Lab, Manifest
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
-START, END = "<!-- new files -->", "<!-- end of new files -->"
 README = "README.md"
 
 
-def readme(manifest: Manifest, lab: Lab) -> bytes | None:
-    """Return a lab's README with its tree of new files up to date; None where there is no place for one.
+def readmes(manifest: Manifest) -> dict[str, bytes]:
+    """Return every README with generated parts, name -> content as it should be.
 
     Raises:
-        UserError: the README says where the tree begins and not where it ends, or the other way round.
+        UserError: a README says where a part begins and not where it ends, or the other way round.
     """
-    path = manifest.root / lab.folder / README
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if START not in text and END not in text:
-        return None
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end:
-        raise UserError(f"{lab.folder}/{README} needs both lines, '{START}' and '{END}': its tree stands between them.")
-    return f"{before}{START}\n{_tree(manifest, lab)}\n{END}{after}".encode()
+    found = {}
+    for folder, parts, lab in [("", ROOT_PARTS, None), *((f"{lab.folder}/", LAB_PARTS, lab) for lab in manifest.labs)]:
+        path = manifest.root / f"{folder}{README}"
+        if not path.is_file():
+            continue
+        text = path.read_text(encoding="utf-8")
+        for name, write_part in parts.items():
+            text = _with_part(text, name, lambda make=write_part, of=lab: make(manifest, of), f"{folder}{README}")
+        found[f"{folder}{README}"] = text.encode()
+    return found
 
 
 def write(manifest: Manifest) -> list[str]:
-    """Bring the README of each lab up to date; returns the labs whose README changed."""
+    """Bring all READMEs up to date; returns the names of those that changed."""
     changed = []
-    for lab in manifest.labs:
-        path, content = manifest.root / lab.folder / README, readme(manifest, lab)
-        if content is not None and path.read_bytes() != content:
-            tree.write_whole(path, content)
-            changed.append(lab.folder)
+    for name, content in readmes(manifest).items():
+        if (manifest.root / name).read_bytes() != content:
+            tree.write_whole(manifest.root / name, content)
+            changed.append(name)
     return changed
 
 
-def _tree(manifest: Manifest, lab: Lab) -> str:
+def _with_part(text: str, name: str, make: Callable[[], str], file: str) -> str:
+    """Return `text` with what `make` returns between the two lines that mark a part; as it is without such lines."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    if start not in text and end not in text:
+        return text
+    before, found_start, rest = text.partition(start)
+    _, found_end, after = rest.partition(end)
+    if not found_start or not found_end:
+        raise UserError(f"{file} needs both lines, '{start}' and '{end}': a list stands between them.")
+    return f"{before}{start}\n{make()}\n{end}{after}"
+
+
+def _colab(manifest: Manifest, lab: Lab | None) -> str:
+    """Return a table of all notebooks, each with a badge that opens it on Colab."""
+    rows = ["| lab | notebook | |", "| --- | --- | --- |"]
+    for source in notebooks.sources(manifest):
+        title = source.path.read_text(encoding="utf-8").partition("# # ")[2].partition("\n")[0]
+        rows.append(f"| {source.lab.number} | [{title}]({source.built}) | {notebooks.badge(manifest, source)} |")
+    return "\n".join(rows)
+
+
+def _reads(manifest: Manifest, lab: Lab) -> str:
+    """Return a numbered list of the files to read, with their lines of code: what to expect of each."""
+    rows = []
+    for number, name in enumerate(lab.reads, start=1):
+        lines = len((manifest.root / name).read_text(encoding="utf-8").splitlines())
+        rows.append(f"{number}. [`{name}`]({name}), {lines} lines. {purpose(manifest.root / name)}")
+    return "\n".join(rows)
+
+
+def _files(manifest: Manifest, lab: Lab) -> str:
     files = manifest.added(lab)
     folders = list(dict.fromkeys(name.rpartition("/")[0] for name in files))
     width = max(len(name.rpartition("/")[2]) for name in files) + 6
@@ -54,12 +84,20 @@ def _tree(manifest: Manifest, lab: Lab) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
+LAB_PARTS: dict[str, Callable[[Manifest, Lab], str]] = {"what to read": _reads, "new files": _files}
+ROOT_PARTS: dict[str, Callable[[Manifest, None], str]] = {"colab": _colab}
+
+
 def purpose(path: Path) -> str:
-    """Return what a file says of itself: the first line of its docstring, or else its first comment or heading."""
+    """Return what a file says of itself: the first line of its docstring, its heading, or a page's title."""
     text = path.read_text(encoding="utf-8")
     if path.name == "metadata.toml":
         return f"Where {tomllib.loads(text)['name']} comes from: addresses, sizes, hashes."
     if path.suffix == ".py":
         return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    headings = (line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#"))
-    return next(headings, "")
+    if path.suffix == ".html" and "<title>" in text:
+        return f'The page "{text.partition("<title>")[2].partition("</title>")[0].strip()}".'
+    if path.suffix in (".md", ".toml"):
+        headings = (line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#"))
+        return next(headings, "")
+    return ""

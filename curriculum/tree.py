@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 LIST = ".generated"
 

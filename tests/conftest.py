@@ -13,8 +13,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from text_recognizer.data import pen_set
-from training import cli, run_experiment
+from lab_kit.experiment import cli
+from lab_kit.handwriting import pen_set
+from training import run_experiment
 
 settings.register_profile("course", deadline=None, max_examples=50)  # a busy machine must not fail a test
 settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pytest --hypothesis-profile=thorough
@@ -38,7 +39,7 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def process_as_before() -> Iterator[None]:
     """Undo what a run sets for the whole process."""
-    handlers = {name: logging.getLogger(name).handlers for name in ("text_recognizer", "training")}
+    handlers = {name: [*logging.getLogger(name).handlers] for name in ("lab_kit", "text_recognizer", "training", "app")}
     yield
     torch.set_flush_denormal(False)
     for name, before in handlers.items():

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from text_recognizer.curation import apply_review
-from text_recognizer.curation.review_queue import Picture, ReviewQueue
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root
-from text_recognizer.program import run
+from lab_kit.curation import apply_review
+from lab_kit.curation.review_plan import parse_grades
+from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.curation.review_report import count_by_class
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root
+from lab_kit.program import run
 
 CLASSES = ("fish", "star", "sun")
 
@@ -76,7 +78,7 @@ def test_the_new_tree_is_what_was_proposed(queue, tmp_path):
     assert report["sun/1.jpg"]["done"] == "not looked at"
     assert report["LICENSE.txt"]["done"] == "not in review"
     assert {row["new_file"] for row in report.values()} - {""} == tree(tmp_path / "new").keys()
-    assert apply_review.summary(steps)["sun"] == {"before": 5, "not looked at": 5, "moved in": 2, "after": 7}
+    assert count_by_class(steps)["sun"] == {"before": 5, "not looked at": 5, "moved in": 2, "after": 7}
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == [
         "data-root",
         "new",
@@ -104,7 +106,7 @@ def test_files_are_copies(queue, tmp_path):
     ],
 )
 def test_grades_choose_among_the_reviewed_pictures(queue, tmp_path, grades, taken):
-    apply_review.apply(queue, tmp_path / "new", apply_review.parse_grades(grades))
+    apply_review.apply(queue, tmp_path / "new", parse_grades(grades))
     others = {"LICENSE.txt", "sun/drawing.png"}  # are not in the review
     if "none" in grades or not grades:
         others |= {"sun/0.jpg", "sun/1.jpg", "sun/2.jpg", "sun/3.jpg", "sun/0-2.jpg"}
@@ -114,7 +116,7 @@ def test_grades_choose_among_the_reviewed_pictures(queue, tmp_path, grades, take
 @pytest.mark.parametrize("grades", ["7", "1,,2", "good"])
 def test_what_is_no_grade_is_refused(grades):
     with pytest.raises(UserError, match="is not a grade"):
-        apply_review.parse_grades(grades)
+        parse_grades(grades)
 
 
 def test_a_relabel_stays_in_its_split(tmp_path):
@@ -155,9 +157,9 @@ def test_the_reviews_own_files_and_unfinished_ones_are_no_data(tmp_path):
     ("place", "message"),
     [
         ("pictures", "is the data set"),
-        ("pictures/new", "lies in"),
+        ("pictures/new", "is inside"),
         ("pictures/star/../../pictures", "is the data set"),
-        (".", "lies in"),
+        (".", "is inside"),
         ("review.csv", "exists already"),
         ("empty", "exists already"),
     ],
@@ -179,7 +181,7 @@ def test_links_are_followed_to_what_they_show_but_not_in_circles(tmp_path):
     assert not (tmp_path / "new" / "star").is_symlink()
     assert tree(tmp_path / "new").keys() == {"star/1.jpg", "sun/2.jpg"}
     (queue.folder / "sun" / "again").symlink_to(queue.folder, target_is_directory=True)
-    with pytest.raises(UserError, match="link to a folder that it lies in"):
+    with pytest.raises(UserError, match="link to a folder that it is in"):
         apply_review.apply(queue, tmp_path / "newer")
 
 
@@ -205,7 +207,7 @@ def test_a_disk_that_fails_leaves_nothing(queue, tmp_path, monkeypatch, capsys, 
 
 def test_too_little_room_is_said_at_once(queue, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))
-    with pytest.raises(UserError, match="has room for 0"):
+    with pytest.raises(UserError, match="has only 0 MB free"):
         apply_review.apply(queue, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -247,13 +249,13 @@ def test_killed_at_any_moment_it_leaves_the_source_alone_and_no_half_folder(tmp_
 
 
 def test_the_command_that_is_proposed_works(queue, tmp_path):
-    assert apply_review.command(queue).endswith("pictures-reviewed")
-    words = ["-m", "text_recognizer.curation.apply_review", str(queue.path), str(queue.folder), str(tmp_path / "new")]
+    assert apply_review.apply_command(queue).endswith("pictures-reviewed")
+    words = ["-m", "lab_kit.curation.apply_review", str(queue.path), str(queue.folder), str(tmp_path / "new")]
     ended = subprocess.run(
-        [sys.executable, *words, "--grades", "1,none"], cwd=package_root(), capture_output=True, text=True
+        [sys.executable, *words, "--grades", "1,none"], cwd=code_root(), capture_output=True, text=True
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "new-report.csv" in ended.stdout.replace("\n", "")
     assert "star/2.jpg" in tree(tmp_path / "new")
     (tmp_path / "pictures-reviewed").mkdir()
-    assert apply_review.command(queue).endswith("pictures-reviewed-2")
+    assert apply_review.apply_command(queue).endswith("pictures-reviewed-2")

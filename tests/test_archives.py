@@ -13,9 +13,9 @@ import pytest
 from conftest import idx_bytes, write_metadata
 from nltk.tokenize import treebank  # noqa: F401  here: importing it takes longer than any test may
 
+from lab_kit.datasets.zip_member import open_zip, read_member
+from lab_kit.errors import UserError
 from text_recognizer.data import EMNIST, MNIST, SentenceGenerator
-from text_recognizer.data.zip_member import opened_zip, read_member
-from text_recognizer.errors import UserError
 
 LABELS = np.arange(6, dtype=np.uint8)
 IMAGES = np.zeros((6, 28, 28), np.uint8)
@@ -282,5 +282,5 @@ def test_a_malformed_brown_archive_is_one_clear_line(data_root, content, message
 def test_forged_archives_are_read_where_they_do_not_lie(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(forged_zip("a", zlib.compress(SAMPLE)[2:-4], len(SAMPLE), crc=zlib.crc32(SAMPLE)))
-    with opened_zip(path, "a test") as archive:
+    with open_zip(path, "a test") as archive:
         assert read_member(archive, "a", 100) == SAMPLE

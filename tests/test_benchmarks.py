@@ -1,4 +1,4 @@
-"""The benchmarks' table in the README is that of their results, and its figures are of this project's benchmarks."""
+"""The table in docs/speed.md is that of their results, and its figures are of this project's benchmarks."""
 
 import json
 
@@ -6,8 +6,8 @@ from benchmarks import table
 from benchmarks.timing import RESULTS, Benchmark, Claim
 
 
-def test_the_readme_shows_the_results():
-    text = table.README.read_text(encoding="utf-8")
+def test_the_page_on_speed_shows_the_results():
+    text = table.PAGE.read_text(encoding="utf-8")
     assert table.START + table.rows() + table.END in text
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from text_recognizer import atomic
-from text_recognizer.data import cache
-from text_recognizer.errors import UserError
+from lab_kit import atomic_write
+from lab_kit.datasets import cache
+from lab_kit.errors import UserError
 
 
 @pytest.fixture
@@ -85,13 +85,13 @@ def _unsealed(path):
 
 DAMAGES = {
     "cut": (_cut, "checksum"),
-    "empty": (lambda path: path.write_bytes(b""), "not what its name says"),
-    "zeros": (_zeros, "not what its name says"),
+    "empty": (lambda path: path.write_bytes(b""), "name and its content do not match"),
+    "zeros": (_zeros, "name and its content do not match"),
     "longer": (_longer, "checksum"),
-    "text": (lambda path: path.write_bytes(b"<html>"), "not what its name says"),
+    "text": (lambda path: path.write_bytes(b"<html>"), "name and its content do not match"),
     "folder": (_folder, "Is a directory"),
-    "of another name": (_of_another_name, "not what its name says"),
-    "wrong content": (_unsealed, "not what its name says"),
+    "of another name": (_of_another_name, "name and its content do not match"),
+    "wrong content": (_unsealed, "name and its content do not match"),
 }
 
 
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_made_again_with_a_warning(path, arrays, name, caplog)
         assert equal(cache.load(path, pytest.fail), arrays)
     assert "is damaged" in caplog.text
     assert reason in caplog.text
-    assert caplog.text.count("making it again") == 1
+    assert caplog.text.count("building it again") == 1
 
 
 def test_no_flipped_byte_is_ever_read(path, arrays):
@@ -164,9 +164,9 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(path):
 
 def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(path, arrays):
     path.parent.mkdir(parents=True)
-    own = path.with_name(f"{path.name}.1234{atomic.UNFINISHED}")
-    dead = path.with_name(f"other-456.h5.1234{atomic.UNFINISHED}")
-    alive = path.with_name(f"third-789.h5.1234{atomic.UNFINISHED}")
+    own = path.with_name(f"{path.name}.1234{atomic_write.UNFINISHED}")
+    dead = path.with_name(f"other-456.h5.1234{atomic_write.UNFINISHED}")
+    alive = path.with_name(f"third-789.h5.1234{atomic_write.UNFINISHED}")
     for file in (own, dead, alive):
         file.write_bytes(b"half")
     with FileLock(path.with_name("third-789.lock")):
@@ -191,7 +191,7 @@ def test_a_waiting_process_says_so(path, arrays, caplog):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other, caplog.at_level(logging.INFO):
         other.stdout.readline()
         cache.ensure(path, lambda: arrays)
-    assert "Another process is making" in caplog.text
+    assert "Another process is building" in caplog.text
 
 
 def test_key_changes_with_everything_it_is_made_from():
@@ -209,20 +209,14 @@ def test_processes_that_start_together_build_once(path):
 import sys, time
 import numpy as np
 from pathlib import Path
-from text_recognizer.data import cache
+from lab_kit.datasets import cache
 def build():
     print("built", flush=True)
     time.sleep(0.5)
     return {{"x": np.arange(10)}}
 cache.ensure(Path({str(path)!r}), build)
 """
-    # The module alone, without the package's other imports, which would take each process seconds.
-    stub = (
-        "import sys, types, pathlib; package = types.ModuleType('text_recognizer.data');"
-        "package.__path__ = [str(pathlib.Path('text_recognizer/data').resolve())];"
-        "sys.modules['text_recognizer.data'] = package\n"
-    )
-    command = [sys.executable, "-c", stub + code]
+    command = [sys.executable, "-c", code]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     outputs = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4

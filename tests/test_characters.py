@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, MARKS, SPECIAL_TOKENS, decode, encode
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS, SPECIAL_TOKENS, decode, encode
 
 
 def test_mapping_has_the_courses_83_classes():

@@ -5,9 +5,9 @@ import zipfile
 import pytest
 import torch
 
+from lab_kit.errors import UserError
+from lab_kit.experiment.checkpoint import load_weights, read_checkpoint
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
-from text_recognizer.lit_models.checkpoint import load_weights, read_checkpoint
 from text_recognizer.models import MLP
 
 MAPPING = tuple("0123456789")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from text_recognizer.errors import UserError
-from training import cli
-from training.run_experiment import Run
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli
+from training.run_experiment import PACKAGES, Run
 
 
 def parse(*arguments):
-    return cli.parse(arguments, Run)
+    return cli.parse(arguments, Run, PACKAGES)
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def test_no_arguments_mean_the_defaults():
 def test_flags_win_over_config_files_and_later_files_over_earlier_ones(config):
     first = config("data_class: EMNIST\nmodel_class: CNN\nlr: 0.5", "first.yaml")
     second = config("model_class: MLP\nmax_epochs: 7", "second.yaml")
-    choice = parse("--data_class", "FashionMNIST", "--config", first, "--config", second)
-    assert (choice.data_class.__name__, choice.model_class.__name__) == ("FashionMNIST", "MLP")
-    assert choice.settings.data_class == "FashionMNIST"
-    assert (choice.settings.lr, choice.settings.max_epochs) == (0.5, 7)
+    config = parse("--data_class", "FashionMNIST", "--config", first, "--config", second)
+    assert (config.data_class.__name__, config.model_class.__name__) == ("FashionMNIST", "MLP")
+    assert config.settings.data_class == "FashionMNIST"
+    assert (config.settings.lr, config.settings.max_epochs) == (0.5, 7)
 
 
 # Ten short lines that stand for a billion values.

@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from text_recognizer.curation import collect as collect_module
-from text_recognizer.curation.collect import Collection, collect
-from text_recognizer.curation.fetch import Limits, Refused, check_address
-from text_recognizer.curation.names import class_folder, class_of_term, file_stem
-from text_recognizer.curation.practice_set import HTML
-from text_recognizer.curation.practice_web import BAD, PracticeWeb
-from text_recognizer.curation.search_terms import search_terms
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root
-from text_recognizer.program import run
+from lab_kit.curation import collect as collect_module
+from lab_kit.curation.address_lists import read_lists
+from lab_kit.curation.collect import Collection, collect
+from lab_kit.curation.fetch import FetchError, FetchLimits, check_address
+from lab_kit.curation.names import class_folder_name, class_name_from_term, file_stem_from_url
+from lab_kit.curation.practice.make_set import HTML_PAGE
+from lab_kit.curation.practice.web import BAD, PracticeWeb
+from lab_kit.curation.search_terms import search_terms
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root
+from lab_kit.program import run
 
 QUICK = {"patience": 1.0, "max_megabytes": 1.0}
 
@@ -104,7 +105,7 @@ def test_every_good_picture_comes_every_bad_address_has_its_reason_and_a_rerun_f
     assert others["stall.jpg"].startswith("no answer within")
     assert "without an end" in others["trickle.jpg"]
     assert others["passwd"] == "only http and https addresses are fetched, not file:"
-    assert others["a picture"] == "not an address of the web"
+    assert others["a picture"] == "not a web address"
 
     asked = len(web.asked)
     web.files["/bad/404.jpg"] = practice / "collected" / "star" / "0002.jpg"  # it has come back
@@ -189,8 +190,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
 
 
 def start(lists: Path, pictures: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "text_recognizer.curation.collect", lists, pictures, "--at_once", "2"]
-    return subprocess.Popen(command, cwd=package_root(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, "-m", "lab_kit.curation.collect", lists, pictures, "--at_once", "2"]
+    return subprocess.Popen(command, cwd=code_root(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def wait_for(condition, seconds: float = 30) -> None:
@@ -252,7 +253,7 @@ def test_a_full_disk_is_a_reason_and_no_end(web, tmp_path, monkeypatch):
 )  # fmt: skip
 def test_a_class_cannot_lead_elsewhere(tmp_path, name):
     with pytest.raises(UserError) as wrong:
-        class_folder(name)
+        class_folder_name(name)
     assert "\n" not in str(wrong.value)
     write_list(tmp_path / "urls.csv", [(name, "http://127.0.0.1:9/a.jpg")])
     with pytest.raises(UserError):
@@ -262,8 +263,8 @@ def test_a_class_cannot_lead_elsewhere(tmp_path, name):
 
 def test_good_names_stay_as_they_are():
     for name in ("star", "Grizzly bear", "gibson_les_paul", "Käse", "日本", "a.b"):
-        assert class_folder(name) == name
-    assert class_folder("Ka\u0308se") == "K\u00e4se"
+        assert class_folder_name(name) == name
+    assert class_folder_name("Ka\u0308se") == "K\u00e4se"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ def test_good_names_stay_as_they_are():
     ],
 )
 def test_files_are_called_after_their_address_and_lie_where_they_should(url, stem):
-    assert file_stem(url) == stem
+    assert file_stem_from_url(url) == stem
 
 
 def test_names_differ_in_more_than_capitals_and_over_all_classes(tmp_path):
@@ -294,7 +295,7 @@ def test_names_differ_in_more_than_capitals_and_over_all_classes(tmp_path):
     "url", ["file:///etc/passwd", "ftp://a.b/c.jpg", "data:image/png;base64,AAAA", "http://", "x", "http://["]
 )
 def test_only_the_web_is_asked(url):
-    with pytest.raises(Refused):
+    with pytest.raises(FetchError):
         check_address(url)
 
 
@@ -304,7 +305,7 @@ def test_lists_are_read_in_order_with_comments_and_marks_of_other_programs(tmp_p
         b"\xef\xbb\xbf# suns\r\nhttp://a.b/1.jpg\r\n\r\n  http://a.b/2.jpg \r\n"
     )
     (tmp_path / "lists" / "star.txt").write_text('"http://a.b/3.jpg",\n')
-    wanted = collect_module.read_lists(tmp_path / "lists")
+    wanted = read_lists(tmp_path / "lists")
     assert [(w.label, w.url[-5:]) for w in wanted] == [("star", "3.jpg"), ("sun", "1.jpg"), ("sun", "2.jpg")]
 
 
@@ -333,7 +334,7 @@ def test_lists_that_are_none_are_refused_in_one_line(tmp_path, capsys, content, 
 def test_impossible_limits_are_refused(tmp_path):
     with pytest.raises(UserError, match="--timeout"):
         collect(tmp_path, tmp_path, timeout=0)
-    assert Limits(1, 1, 1, 1, 1, 1).at_once == 1
+    assert FetchLimits(1, 1, 1, 1, 1, 1).at_once == 1
 
 
 # Search terms
@@ -347,7 +348,7 @@ def test_terms_become_lists_and_a_filled_list_stays(tmp_path):
     assert sorted(file.stem for file in (tmp_path / "lists").iterdir()) == names
     assert sorted(file.name for file in (tmp_path / "pictures").iterdir()) == names
     with pytest.raises(UserError, match="no address"):  # comments only
-        collect_module.read_lists(tmp_path / "lists")
+        read_lists(tmp_path / "lists")
     bear = tmp_path / "lists" / "black_bear.txt"
     bear.write_text("http://a.b/bear.jpg\n")
     search_terms(terms, tmp_path / "lists")
@@ -355,9 +356,9 @@ def test_terms_become_lists_and_a_filled_list_stays(tmp_path):
 
 
 def test_terms_that_make_no_class_or_the_same_one_are_refused(tmp_path):
-    assert class_of_term("Teddy Bear", "") == "teddy_bear"
+    assert class_name_from_term("Teddy Bear", "") == "teddy_bear"
     with pytest.raises(UserError, match="Nothing is left"):
-        class_of_term("guitar", "Guitar")
+        class_name_from_term("guitar", "Guitar")
     (tmp_path / "terms.csv").write_text("term,leave_out\nbear toy,toy\nbear,\n")
     with pytest.raises(UserError, match="both be called bear"):
         search_terms(tmp_path / "terms.csv", tmp_path / "lists")
@@ -367,4 +368,4 @@ def test_the_practice_web_has_every_picture_under_an_address_that_tells_nothing(
     urls = web.urls()
     assert Counter(label for label, url in urls if "/pictures/" in url) == {"star": 12, "sun": 12}
     assert not any("star" in url or "sun" in url for _, url in urls)
-    assert HTML.startswith(b"<!DOCTYPE html>")
+    assert HTML_PAGE.startswith(b"<!DOCTYPE html>")

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional
 from torchmetrics.functional.text import char_error_rate
 
+from lab_kit.errors import UserError
 from text_recognizer.data import DataConfig
-from text_recognizer.data.characters import BLANK, END, MAPPING, PADDING, START, decode, encode
-from text_recognizer.errors import UserError
+from text_recognizer.data.character_mapping import BLANK, END, MAPPING, PADDING, START, decode, encode
 from text_recognizer.lit_models import BaseLitModel, CTCLitModel, LineLitModel
 from text_recognizer.lit_models.greedy_decode import greedy_decode
 from text_recognizer.models import CNN, LineCNN

@@ -17,8 +17,9 @@ import torch
 
 from curriculum import check, diff, exports, html, manifest, names, release, snapshot, tree
 from curriculum.__main__ import main
-from text_recognizer.data import cache, pen_set
-from text_recognizer.data.pen_strokes import write_set
+from lab_kit.datasets import cache
+from lab_kit.handwriting import pen_set
+from lab_kit.handwriting.pen_strokes import draw_set
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Nobody who greps a release of lab 1 finds any of these.
@@ -34,9 +35,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the course with its labs built."""
     root = tmp_path_factory.mktemp("course")
     for name in ("labs.toml", "Makefile", *_shared()):
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
-    for folder in ("text_recognizer", "training", "data/raw"):
+    for folder in ("text_recognizer", "training", "app", "data/raw"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "logs"))
     snapshot.build(manifest.load(root), root)
     return root
@@ -61,7 +62,12 @@ def tool(course: Path, capsys: pytest.CaptureFixture) -> Tool:
 
 def _shared() -> list[str]:
     patterns = tomllib.loads((REPOSITORY / "labs.toml").read_text())["shared"]
-    return [path.relative_to(REPOSITORY).as_posix() for pattern in patterns for path in REPOSITORY.glob(pattern)]
+    return [
+        path.relative_to(REPOSITORY).as_posix()
+        for pattern in patterns
+        for path in REPOSITORY.glob(pattern)
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -127,20 +133,20 @@ def test_check_reports_a_file_without_an_owner(course, tool, name):
     assert f"{name} belongs to no lab" in out
 
 
-@pytest.mark.parametrize("again", ["training/cli.py", "training/cl*.py"])
+@pytest.mark.parametrize("again", ["training/find_lr.py", "training/fi*lr.py"])
 def test_check_reports_a_file_that_is_owned_twice(course, tool, again):
     edit(
         course / "labs.toml",
-        '    "text_recognizer/models/cnn.py",\n',
-        f'    "text_recognizer/models/cnn.py", "{again}",\n',
+        '    "data/raw/emnist/*",\n',
+        f'    "data/raw/emnist/*", "{again}",\n',
     )
     code, out, _ = tool("check")
     assert code == 1
-    assert "training/cli.py is owned 2 times, by lab 1 and lab 2" in out
+    assert "training/find_lr.py is owned 2 times, by lab 1 and lab 2" in out
 
 
 def test_check_reports_an_entry_that_matches_nothing(course, tool):
-    edit(course / "labs.toml", '"text_recognizer/models/cnn.py",', '"text_recognizer/models/cnn.py", "notebooks/*.py",')
+    edit(course / "labs.toml", '"data/raw/emnist/*",', '"data/raw/emnist/*", "notebooks/*.py",')
     code, out, _ = tool("check")
     assert code == 1
     assert "lab 2 adds 'notebooks/*.py', which matches no file" in out
@@ -151,8 +157,8 @@ def test_check_reports_later_names_in_lab_1(course, tool):
         "from text_recognizer.models.cnn import CNN": "names 'cnn'",
         "from text_recognizer.data import EMNIST": "names 'EMNIST'",
         "# later, an EMNISTLines will follow": "names 'EMNISTLines'",
-        "from text_recognizer.data import characters": "imports text_recognizer.data.characters",
-        "import text_recognizer.data.characters": "imports text_recognizer.data.characters",
+        "from text_recognizer.data import character_mapping": "imports text_recognizer.data.character_mapping",
+        "import text_recognizer.data.character_mapping": "imports text_recognizer.data.character_mapping",
     }
     mlp = course / "text_recognizer/models/mlp.py"
     first = len(mlp.read_text().splitlines()) + 1
@@ -215,10 +221,10 @@ def test_check_reports_what_was_built_and_is_not_wanted_any_more_and_build_remov
 
 
 def test_check_reports_a_missing_file_and_a_lab_that_was_never_built(course, tool):
-    (course / "lab1/training/cli.py").unlink()
+    (course / "lab1/training/find_lr.py").unlink()
     shutil.rmtree(course / "lab3")
     _, out, _ = tool("check")
-    assert "lab1/training/cli.py is missing" in out
+    assert "lab1/training/find_lr.py is missing" in out
     assert "lab3 has not been built" in out
 
 
@@ -273,7 +279,7 @@ def test_build_never_touches_files_that_it_did_not_generate(course, tool):
 
 def test_build_does_not_overwrite_a_students_file_even_with_force(course, tool):
     (course / "text_recognizer/models/linear.py").write_text("canonical = 1\n")
-    edit(course / "labs.toml", '"text_recognizer/models/mlp.py",', '"text_recognizer/models/mlp.py", "*/linear.py",')
+    edit(course / "labs.toml", "    # The experiment\n", '    "*/linear.py",\n    # The experiment\n')
     (course / "lab2/text_recognizer/models/linear.py").write_text("student = 1\n")
     code, _, err = tool("build", "--force")
     assert code == 2
@@ -302,7 +308,7 @@ def test_an_interrupted_build_can_be_repeated(course, tool, monkeypatch):
 
 def test_a_build_writes_the_packages_that_exports_describes(course, tool):
     (course / "text_recognizer/models/linear.py").write_text("class Linear:\n    pass\n")
-    edit(course / "labs.toml", '"text_recognizer/models/mlp.py",', '"text_recognizer/models/mlp.py", "*/linear.py",')
+    edit(course / "labs.toml", "    # The experiment\n", '    "*/linear.py",\n    # The experiment\n')
     edit(course / "labs.toml", 'mlp = ["MLP"]', 'mlp = ["MLP"]\nlinear = ["Linear"]')
     assert tool("build")[0] == 0
     assert "import Linear" in (course / "text_recognizer/models/__init__.py").read_text()
@@ -327,6 +333,11 @@ def test_a_name_that_only_the_package_exports_is_not_lost(course, tool):
         ("may_differ = ", "# ", "the file lacks 'may_differ'"),
         ('mlp = ["MLP"]', 'mlp = ["MPL"]', "models/mlp.py defines no MPL"),
         ("[[lab]]", "[[lab]", "is not TOML"),
+        (
+            "reads = [\n",
+            'reads = [\n    "training/fine_lr.py",\n',
+            "lab 1 reads 'training/fine_lr.py', which it does not add",
+        ),
     ],
 )
 def test_a_fault_in_labs_toml_is_one_line(course, tool, before, after, message):
@@ -379,11 +390,42 @@ def test_a_labs_readme_lists_its_new_files_and_why_each_exists(course, tool):
     assert "needs both lines" in errors
 
 
+def test_a_labs_readme_says_what_to_read_in_which_order(course, tool):
+    readme = course / "lab1" / "README.md"
+    readme.write_text("# Lab 1\n<!-- what to read -->\n<!-- end of what to read -->\n")
+    assert tool("build")[0] == 0
+    lines = [line for line in readme.read_text().splitlines() if line[:1].isdigit()]
+    wanted = tomllib.loads((course / "labs.toml").read_text())["lab"][0]["reads"]
+    assert [re.search(r"`(.*?)`", line)[1] for line in lines] == wanted
+    assert [line.partition(".")[0] for line in lines] == [str(number) for number in range(1, 1 + len(wanted))]
+    assert tool("check")[0] == 0
+
+
+def test_the_readme_gets_the_notebooks_and_the_repositorys_address_from_labs_toml(course, tool):
+    (course / "notebooks" / "lab2").mkdir(parents=True)
+    (course / "notebooks" / "lab2" / "01-look.py").write_text("# %% [markdown]\n# # Look at it\n")
+    edit(course / "labs.toml", 'repository = "', 'repository = "somebody-elses/')
+    (course / "README.md").write_text("# Course\n<!-- colab -->\n<!-- end of colab -->\n")
+    assert tool("build")[0] == 0
+    text = (course / "README.md").read_text()
+    assert "[Look at it](lab2/notebooks/01-look.ipynb)" in text
+    assert "colab.research.google.com/github/somebody-elses/" in text
+
+
+@pytest.mark.parametrize("package", ["text_recognizer", "training", "app"])
+def test_without_the_kit_a_package_says_so_in_one_line(course, package):
+    code = f"import sys; sys.path[:] = [path for path in sys.path if 'site-packages' not in path]; import {package}"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=course / "lab5", capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: lab_kit is not installed. Run: make setup")
+    assert done.stderr.count("\n") == 1
+
+
 def test_diff_begins_with_a_summary_and_goes_on_in_teaching_order(tool):
     code, out, _ = tool("diff", "1", "2")
     assert code == 0
     head, _, body = out.partition("unchanged\n")
-    assert "11 added" in head
+    assert "10 added" in head
     assert "2 changed" in head
     headings = re.findall(r"^(\S+) \((?:added|changed)\)$", body, re.MULTILINE)
     assert headings[:2] == ["text_recognizer/models/cnn.py", "data/raw/emnist/README.md"]
@@ -431,7 +473,7 @@ def test_the_page_escapes_what_it_shows(course):
 def test_a_release_of_lab_1_names_nothing_of_later_labs(course, tool, tmp_path):
     out = tmp_path / "release"
     assert tool("build", "--upto", "1", "--out", str(out))[0] == 0
-    found = subprocess.run(["grep", "-rnEi", LATER, str(out)], capture_output=True, text=True)
+    found = subprocess.run(["grep", "-rnEi", "--exclude-dir=lab_kit", LATER, str(out)], capture_output=True, text=True)
     assert found.stdout == ""
     assert not re.search(r"lab ?[23]", " ".join(contents(out)))
     assert not (out / "curriculum").exists()
@@ -490,7 +532,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
 
     def few() -> dict[str, np.ndarray]:
-        images, labels = write_set("0123456789", 300, range(30), seed=0, layout="mass")
+        images, labels = draw_set("0123456789", 300, range(30), seed=0, layout="mass")
         return {
             f"{split}_{name}": array
             for split in pen_set.SIZES

@@ -5,10 +5,11 @@ import pytest
 import torch
 from conftest import make_mnist
 
-from text_recognizer.data import EMNIST, MNIST, FashionMNIST, pen_set
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING
+from lab_kit.errors import UserError
+from lab_kit.handwriting import pen_set
+from text_recognizer.data import EMNIST, MNIST, FashionMNIST
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING
 from text_recognizer.data.emnist import balanced
-from text_recognizer.errors import UserError
 
 
 def ready(data):

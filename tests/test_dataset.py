@@ -4,7 +4,8 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from text_recognizer.data.dataset import Batches, ImageDataset, as_it_is
+from lab_kit.datasets.batch_index_sampler import BatchIndexSampler, identity_collate
+from text_recognizer.data.dataset import ImageDataset
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_loader_gives_the_same_batches_with_and_without_workers(pictures):
     data = ImageDataset(*pictures)
     epochs = []
     for workers in (0, 2):
-        batches = Batches(len(data), 16, shuffle=True, seed=1)
-        loader = DataLoader(data, batch_sampler=batches, collate_fn=as_it_is, num_workers=workers)
+        batches = BatchIndexSampler(len(data), 16, shuffle=True, seed=1)
+        loader = DataLoader(data, batch_sampler=batches, collate_fn=identity_collate, num_workers=workers)
         epochs.append(list(loader))
     for (x0, y0), (x2, y2) in zip(*epochs, strict=True):
         assert torch.equal(x0, x2)
@@ -56,7 +57,7 @@ def test_loader_gives_the_same_batches_with_and_without_workers(pictures):
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("length", [1, 16, 50])
 def test_an_epoch_holds_every_index_once(length, shuffle):
-    batches = Batches(length, 16, shuffle, seed=3)
+    batches = BatchIndexSampler(length, 16, shuffle, seed=3)
     epoch = list(batches)
     assert len(epoch) == len(batches)
     assert sorted(np.concatenate(epoch)) == list(range(length))
@@ -64,7 +65,7 @@ def test_an_epoch_holds_every_index_once(length, shuffle):
 
 def test_order_depends_on_seed_and_epoch_alone():
     def order(seed, epoch):
-        batches = Batches(100, 10, shuffle=True, seed=seed)
+        batches = BatchIndexSampler(100, 10, shuffle=True, seed=seed)
         batches.set_epoch(epoch)
         return np.concatenate(list(batches)).tolist()
 

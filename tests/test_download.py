@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from text_recognizer.data import MNIST, download
-from text_recognizer.data.download import DownloadError, RawFile
-from text_recognizer.errors import UserError
+from lab_kit.datasets import download
+from lab_kit.datasets.download import DownloadError, RawFile
+from lab_kit.datasets.raw_data import RawData
+from lab_kit.errors import UserError
+from text_recognizer.data import MNIST
 
 CONTENT = bytes(range(256)) * 400
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
@@ -391,7 +393,7 @@ def test_ctrl_c_leaves_nothing(server, raw_file, monkeypatch):
         raise KeyboardInterrupt
 
     file = raw_file(server + "/good")
-    monkeypatch.setattr(download._AtMost, "write", interrupted)
+    monkeypatch.setattr(download._SizeLimitedFile, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         file.ensure()
     assert not left_in(file.path.parent)
@@ -439,7 +441,7 @@ GOOD_FILE = f'filename = "a.gz"\nsize = 3\nsha256 = "{"0" * 64}"\nurls = ["https
 def test_malformed_metadata_is_one_clear_error(data_root, text):
     write(data_root, text)
     with pytest.raises(UserError, match=r"raw/odd/metadata\.toml is malformed") as error:
-        download.RawData.load("odd")
+        RawData.load("odd")
     assert "\n" not in str(error.value)
 
 
@@ -451,7 +453,7 @@ def write(root, text):
 
 def test_metadata_that_does_not_list_a_part_is_one_clear_error(data_root):
     write(data_root, 'name = "Odd"\nsource = "y"\n[[files]]\n' + GOOD_FILE)
-    raw = download.RawData.load("odd")
+    raw = RawData.load("odd")
     assert raw.path("a.gz") == data_root / "downloaded" / "odd" / "a.gz"
     with pytest.raises(UserError, match=r"does not list b\.gz, a part of Odd"):
         raw.path("b.gz")
@@ -459,13 +461,13 @@ def test_metadata_that_does_not_list_a_part_is_one_clear_error(data_root):
 
 def test_unknown_dataset_is_one_clear_error():
     with pytest.raises(UserError, match="missing"):
-        download.RawData.load("nowhere")
+        RawData.load("nowhere")
 
 
 @pytest.mark.parametrize(
     ("dataset", "megabytes"), [("mnist", 11.6), ("fashion_mnist", 30.9), ("emnist", 561.8), ("brown", 3.3)]
 )
 def test_the_projects_own_metadata_is_complete(dataset, megabytes):
-    raw = download.RawData.load(dataset)
+    raw = RawData.load(dataset)
     assert sum(file.size for file in raw.files) / 1e6 == pytest.approx(megabytes, abs=0.1)
     assert all(len(file.sha256) == 64 and file.urls for file in raw.files)

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from text_recognizer import program
-from text_recognizer.errors import UserError
-from text_recognizer.feedback import drift_page, stability, store
-from text_recognizer.feedback.drift import drift, report
-from text_recognizer.feedback.stability import mean_interval, psi, psi_by_chance, share_interval
-from text_recognizer.feedback.store import Store
-from text_recognizer.shipping.decoding import Reading
+from app.drift_check import build_report, drift
+from lab_kit import program
+from lab_kit.errors import UserError
+from lab_kit.feedback import drift_page, stability, store
+from lab_kit.feedback.image_statistics import measure_reference
+from lab_kit.feedback.stability import mean_interval, psi, psi_by_chance, share_interval
+from lab_kit.feedback.store import Store
 from text_recognizer.shipping.model_card import ModelCard
-from text_recognizer.shipping.quantities import reference
+from text_recognizer.shipping.read_logits import Reading
 
 NAMES = tuple("abcdefgh")
 
@@ -87,7 +87,11 @@ def readings(count: int, seed: int, low: float = 0.5, names: tuple[str, ...] = N
 
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
-    about = reference(written(1000, 0), readings(1000, 0), count_classes=True)
+    about = measure_reference(
+        written(1000, 0),
+        *zip(*[(each.text, each.confidence) for each in readings(1000, 0)], strict=True),
+        count_classes=True,
+    )
     empty = {
         "data_settings": {},
         "model_settings": {},
@@ -128,14 +132,14 @@ def levels(found) -> dict[str, str]:
 
 def test_visitors_who_write_as_in_training_raise_no_alarm(kept, card):
     opened, keep = kept
-    assert report(opened, card).status == "too few to tell"
+    assert build_report(opened, card.digest, card.reference).status == "too few to tell"
     keep(card.digest, written(29, 1), readings(29, 1))
-    found = report(opened, card)
+    found = build_report(opened, card.digest, card.reference)
     assert (found.status, found.shifts) == ("too few to tell", ())
     assert "29 pictures were kept" in found.summary
     for count, seed in ((3, 2), (300, 3)):
         keep(card.digest, written(count, seed), readings(count, seed))
-        found = report(opened, card)
+        found = build_report(opened, card.digest, card.reference)
         assert found.status == "as in training", found.summary
         assert set(levels(found).values()) == {"none"}
         assert set(levels(found)) == {"confidence", "ink", "contrast", "width", "height", "centre", "classes"}
@@ -156,13 +160,13 @@ def test_a_real_change_is_named(kept, card, change):
     pictures, read, name, words = CHANGES[change]
     keep(card.digest, written(200, 9), readings(200, 9), days_ago=20)
     keep(card.digest, pictures, read)
-    found = report(opened, card, datetime.now(UTC) - timedelta(days=7))
+    found = build_report(opened, card.digest, card.reference, datetime.now(UTC) - timedelta(days=7))
     assert found.status == "drifting"
     assert levels(found)[name] in ("some", "strong")
     assert words in next(shift.meaning for shift in found.shifts if shift.name == name)
     assert words.lower() in found.summary.lower()
     assert found.period.pictures == 150
-    before = report(opened, card, datetime.now(UTC) - timedelta(days=27))
+    before = build_report(opened, card.digest, card.reference, datetime.now(UTC) - timedelta(days=27))
     assert before.period.pictures == 350
     assert len(before.days) == len(found.days) == 2
 
@@ -171,14 +175,14 @@ def test_only_pictures_of_this_model_count(kept, card):
     opened, keep = kept
     keep("another model", written(100, 1, thick=1), readings(100, 1))
     keep(card.digest, written(50, 2), readings(50, 2), wrong=5, right=15)
-    found = report(opened, card)
+    found = build_report(opened, card.digest, card.reference)
     assert (found.period.pictures, found.other_models) == (50, 100)
     assert found.status == "as in training"
     assert (found.period.labelled, found.period.corrected, found.period.corrected_share) == (20, 5, 0.25)
     low, high = found.period.corrected_interval
     assert low < 0.25 < high
     without = ModelCard(**{**vars(card), "reference": None})
-    assert report(opened, without).status == "nothing to compare with"
+    assert build_report(opened, without.digest, without.reference).status == "nothing to compare with"
 
 
 def browser(opened: Store, card: ModelCard):
@@ -186,7 +190,7 @@ def browser(opened: Store, card: ModelCard):
         warnings.simplefilter("ignore")  # that httpx has a successor
         from starlette.testclient import TestClient
 
-    return TestClient(Starlette(routes=drift_page.routes(opened, card)))
+    return TestClient(Starlette(routes=drift_page.routes(opened, card.digest, card.reference)))
 
 
 def test_the_page_says_it_without_pictures_and_scripts(kept, card):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from lab_kit.errors import UserError
 from text_recognizer.data import EMNISTLines
-from text_recognizer.data.characters import END, MAPPING, PADDING, START, decode
-from text_recognizer.errors import UserError
+from text_recognizer.data.character_mapping import END, MAPPING, PADDING, START, decode
 
 SMALL = {"max_length": 12, "num_train": 150, "num_val": 20, "num_test": 30, "batch_size": 50, "source": "pen"}
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from text_recognizer import program
-from text_recognizer.data.characters import MAPPING
+from app.corrections_export import export, write
+from lab_kit import program
+from lab_kit.errors import UserError
+from lab_kit.feedback.class_folders import folder_from_label, label_from_folder
+from lab_kit.feedback.store import Store
+from text_recognizer.data.character_mapping import MAPPING
 from text_recognizer.data.image_folder import ImageFolder
-from text_recognizer.errors import UserError
-from text_recognizer.feedback.export import export, write
-from text_recognizer.feedback.names import folder_of, label_of
-from text_recognizer.feedback.store import Store
-from text_recognizer.shipping.decoding import Reading
+from text_recognizer.shipping.read_logits import Reading
 
 LABELS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=15)
 WORDS = st.sampled_from(
@@ -29,25 +29,25 @@ WORDS = st.sampled_from(
 
 @given(LABELS | WORDS, LABELS | WORDS)
 def test_every_class_has_a_folder_of_its_own_on_every_system(one, other):
-    folder = folder_of(one)
-    assert label_of(folder) == one
+    folder = folder_from_label(one)
+    assert label_from_folder(folder) == one
     assert folder.isascii()
     assert not set(folder) & set('<>:"/\\|?*. ')
     assert folder.split(".")[0] not in ("con", "nul", "aux", "com1", "train", "val", "test")
     assert folder[0] not in "._-"
     assert unicodedata.normalize("NFD", folder) == folder
-    assert (folder.lower() == folder_of(other).lower()) == (one == other)
+    assert (folder.lower() == folder_from_label(other).lower()) == (one == other)
 
 
 def test_readable_names_stay_readable_and_others_are_refused():
     names = {"a": "a", "A": "+a", "/": "%2f", "Les Paul": "+les%20+paul", "gibson_les_paul": "gibson_les_paul"}
-    assert {label: folder_of(label) for label in names} == names
+    assert {label: folder_from_label(label) for label in names} == names
     for folder in ("A", "+", "%2F", "%zz", "%ff", "train", "a b", "%61", "+A", ""):
         with pytest.raises(UserError, match="not the folder of a class"):
-            label_of(folder)
+            label_from_folder(folder)
     for label in ("", "\ud800", "ä" * 100):
         with pytest.raises(UserError):
-            folder_of(label)
+            folder_from_label(label)
 
 
 @pytest.fixture
@@ -81,12 +81,12 @@ def test_image_folder_takes_what_was_exported_pixel_by_pixel(store, tmp_path):
     for seed, label in enumerate(labels):
         corrected(store, label, seed=seed)
     done = write(store, tmp_path / "out")
-    assert (done.new, done.there, done.gone, done.classes, done.lines) == (12, 0, 0, 4, 0)
+    assert (done.new, done.existing, done.removed, done.classes, done.lines) == (12, 0, 0, 4, 0)
     data = ImageFolder(tmp_path / "out", image_size=28)
     data.setup()
     mapping = data.config().mapping
-    assert {label_of(name) for name in mapping} == set(labels)
-    found = {(label_of(mapping[k]), image.numpy().tobytes()) for image, k in zip(*parts(data), strict=True)}
+    assert {label_from_folder(name) for name in mapping} == set(labels)
+    found = {(label_from_folder(mapping[k]), image.numpy().tobytes()) for image, k in zip(*parts(data), strict=True)}
     assert found == {(label, picture(seed).tobytes()) for seed, label in enumerate(labels)}
     manifest = rows(tmp_path / "out" / "manifest.csv")
     assert {(tmp_path / "out" / row["file"]).is_file() for row in manifest} == {True}
@@ -115,13 +115,13 @@ def test_a_second_export_adds_what_is_new_and_changes_nothing_else(store, tmp_pa
         name: before[name] for name in before if name != "manifest.csv"
     }
     assert write(store, out, confirmed=True).new == 1
-    assert (write(store, out).new, write(store, out).there) == (0, 3)  # what was confirmed stays
+    assert (write(store, out).new, write(store, out).existing) == (0, 3)  # what was confirmed stays
     for id in (first, second, third):  # nobody who has the folder can act in the visitor's name
         assert not any(id in name or id.encode() in data for name, (data, _) in content(out).items())
     store.forget(first)
     store.correct(third, "c")
     done = write(store, out)
-    assert (done.new, done.there, done.gone) == (1, 1, 2)
+    assert (done.new, done.existing, done.removed) == (1, 1, 2)
     assert sorted(name.split("/")[0] for name in content(out)) == ["7", "a", "c", "manifest.csv"]
     assert content(out)["a/mine.png"] == before["a/mine.png"]
 
@@ -166,7 +166,7 @@ def test_the_program_says_what_it_did_and_what_comes_next(store, tmp_path, capsy
     assert "There is no file" in run(tmp_path / "none.sqlite", out)[1]
     code, text = run(store.path, out)
     assert code == 2
-    assert "Nobody has corrected anything" in text
+    assert "has no corrections yet" in text
     assert not out.exists()
     corrected(store, "a")
     corrected(store, "7")
@@ -175,7 +175,7 @@ def test_the_program_says_what_it_did_and_what_comes_next(store, tmp_path, capsy
     assert "2 new pictures, 0 were there already" in text
     assert f"python -m training.fine_tune RUN {out}" in text
     (out / "manifest.csv").write_text("something,else\n1,2\n")
-    assert "is not as this program writes it" in run(store.path, out)[1]
+    assert "is not a manifest of this program" in run(store.path, out)[1]
     header = "file,label,read_as,confidence,model,how,when\n"
     (out / "manifest.csv").write_text(f"{header}../{store.name}-1.png,a,b,1,m,pen,t\n")
-    assert "is no picture of this folder" in run(store.path, out)[1]
+    assert "is not a picture of this folder" in run(store.path, out)[1]

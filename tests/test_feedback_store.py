@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from text_recognizer.errors import UserError
-from text_recognizer.feedback import database
-from text_recognizer.feedback.store import Store
-from text_recognizer.shipping.decoding import Reading
+from lab_kit.errors import UserError
+from lab_kit.feedback import database
+from lab_kit.feedback.store import Store
+from text_recognizer.shipping.read_logits import Reading
 
 SEVEN = Reading("7", 0.9, (("7", 0.9), ("1", 0.1)))
 SEEN = np.arange(784, dtype=np.uint16).astype(np.uint8).reshape(1, 28, 28)
@@ -47,7 +47,7 @@ def test_what_is_kept_comes_back_as_it_was(store):
     assert two.seen.shape == (3, 5, 4)
     assert (two.label, two.corrected, two.how) == ("s", True, "photo")
     assert before <= one.when <= two.labelled <= datetime.now(UTC)
-    assert [store.drawn(id) for id in ids] == [b"a picture", b"\x00\xff"]
+    assert [store.original_file(id) for id in ids] == [b"a picture", b"\x00\xff"]
     assert [kept.id for kept in store.readings(digest="other")] == [ids[1]]
     assert [kept.id for kept in store.readings(since=before)] == ids
     assert not list(store.readings(since=before + timedelta(days=1)))
@@ -78,7 +78,7 @@ def test_what_is_forgotten_is_nowhere_in_the_file(store):
         content = file.read_bytes()
         assert not any(part in content for part in (secret[5000:5030], secret[:30], id.encode(), label.encode()))
     assert [kept.id for kept in store.readings()] == [other]
-    for change in (store.forget, store.drawn, lambda id: store.correct(id, "7")):
+    for change in (store.forget, store.original_file, lambda id: store.correct(id, "7")):
         with pytest.raises(UserError, match="no such picture"):
             change(id)
 
@@ -137,9 +137,9 @@ def test_files_that_are_no_store_are_refused_and_left_as_they_are(tmp_path):
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "folder").mkdir()
     said = {
-        "text.sqlite": "it is no SQLite database",
-        "foreign.sqlite": "the database of another program, and is left alone",
-        "newer.sqlite": "is of version 9; this program knows version 1",
+        "text.sqlite": "it is not an SQLite database",
+        "foreign.sqlite": "the database of another program",
+        "newer.sqlite": "has version 9; this program supports version 1",
         "cut.sqlite": "damaged",
         "folder": "cannot be opened",
         "text.sqlite/below": "text.sqlite",
@@ -165,7 +165,7 @@ def test_one_that_cannot_be_written_to_can_be_read(store):
 
 
 def test_one_waits_for_another_program_and_then_says_so(store, monkeypatch):
-    monkeypatch.setattr(database, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.05)
     impatient = Store.open(store.path)
     with database.transaction(store._connection), pytest.raises(UserError, match="another program has been writing"):
         keep(impatient)

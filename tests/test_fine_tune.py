@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from text_recognizer import program
-from text_recognizer.data.characters import MAPPING
+from lab_kit import program
+from lab_kit.feedback.class_folders import folder_from_label
+from text_recognizer.data.character_mapping import MAPPING
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data_config import DataConfig
-from text_recognizer.feedback.names import folder_of
-from training import corrections, fine_tune, trained
+from training import corrections, fine_tune, load_run
 from training.corrections import Mixture, at_most
 from training.fine_tune import right
 
@@ -24,8 +24,10 @@ FLAGS = ("--data_class", "EMNIST", "--model_class", "FastCNN", "--conv_dim", "4"
 
 @pytest.fixture
 def folder(run, small_emnist, tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr("training.report_character.draw", lambda *arguments: None)  # it takes longer than all the rest
-    monkeypatch.setattr("training.report.plot_curves", lambda *arguments: None)
+    monkeypatch.setattr(
+        "lab_kit.plots.character_plots.draw", lambda *arguments: None
+    )  # it takes longer than all the rest
+    monkeypatch.setattr("lab_kit.plots.curves.plot_curves", lambda *arguments: None)
     code, text = run(*FLAGS, "--max_epochs", "3")
     assert code == 0, text
     return tmp_path / "logs" / "EMNIST-FastCNN" / "version_0"
@@ -40,7 +42,7 @@ def diagonal(seed: int, falling: bool) -> np.ndarray:
 
 
 def write(folder: Path, label: str, pictures: list[np.ndarray]) -> None:
-    path = folder / folder_of(label)
+    path = folder / folder_from_label(label)
     path.mkdir(parents=True, exist_ok=True)
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(path / f"{label.encode().hex()}-{number}.png")
@@ -77,7 +79,7 @@ def test_corrections_are_learned_the_rest_is_not_forgotten_and_the_new_run_is_a_
     assert "corrections held out (3) │" in text
     new = tmp_path / "new" / "EMNIST-FastCNN" / "version_0"
     assert f"python -m text_recognizer.export {new}" in text
-    old, found = trained.load(folder), trained.load(new)
+    old, found = load_run.load(folder), load_run.load(new)
     accuracy = {one.folder: right(one.model, one.data.splits["val"]).float().mean() for one in (old, found)}
     assert accuracy[new] > accuracy[folder] - 0.1
     figures = json.loads((new / "metrics.json").read_text())
@@ -159,7 +161,7 @@ def test_the_same_pictures_are_held_out_when_there_are_more(tmp_path):
     more = corrections.read(tmp_path / "set", config, 0.5)
     assert held_out <= {more.images[k].numpy().tobytes() for k in more.held_out.nonzero().flatten()}
     assert {MAPPING[label] for label in more.labels} == {"A", "?", "z"}
-    (tmp_path / "set" / folder_of("?")).rename(tmp_path / "set" / "q")  # a folder with the class's own name
+    (tmp_path / "set" / folder_from_label("?")).rename(tmp_path / "set" / "q")  # a folder with the class's own name
     assert {MAPPING[label] for label in corrections.read(tmp_path / "set", config, 0.5).labels} == {"A", "q", "z"}
 
 

@@ -26,13 +26,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from nltk.tokenize import treebank  # noqa: F401  here: importing it takes longer than a case may
 
+from lab_kit.datasets.idx import check_labelled_images, read_idx
+from lab_kit.datasets.raw_data import RawData
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli
 from text_recognizer.data import EMNIST, SentenceGenerator
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, MARKS, decode, encode
-from text_recognizer.data.download import RawData
-from text_recognizer.data.idx import check_labelled_images, read_idx
-from text_recognizer.errors import UserError
-from training import cli
-from training.run_experiment import Run
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS, decode, encode
+from training.run_experiment import PACKAGES, Run
 
 SECONDS, BYTES = 1.0, 500e6
 twice = settings(max_examples=2 * settings().max_examples)
@@ -167,7 +167,7 @@ def put(dataset, name, content):
 def test_idx(content, size):
     images = None
     with within_bounds():
-        images = read_idx(io.BytesIO(content), "fuzz", size, at_most=1000)
+        images = read_idx(io.BytesIO(content), "fuzz", size, max_items=1000)
     if images is not None:
         plain = gzip.decompress(content)
         assert images.numpy().tobytes() == plain[4 + 4 * images.ndim :]
@@ -375,7 +375,7 @@ def parse(arguments):
     """Parse, and check what must hold of each result; what is written on the way goes nowhere."""
     with contextlib.redirect_stdout(io.StringIO()), within_bounds():
         try:
-            choice = cli.parse(arguments, Run)
+            choice = cli.parse(arguments, Run, PACKAGES)
         except SystemExit as end:
             assert not end.code  # noqa: PT017
             assert {"-h"} & set(arguments) or any("--help" in word or "--print_config" in word for word in arguments)
@@ -387,7 +387,7 @@ def parse(arguments):
         assert isinstance(yaml.safe_load(choice.yaml), dict)
         choice.yaml.encode("utf-8")
         for cls in (Run, choice.data_class, choice.model_class, choice.lit_class):
-            choice.arguments(cls)
+            choice.kwargs_for(cls)
 
 
 @half

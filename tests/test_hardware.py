@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from training import hardware
+from lab_kit.experiment import hardware
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from text_recognizer.paths import project_root
+from lab_kit.paths import project_root
 
 ROOT = project_root()
 LABS = {lab["number"]: lab for lab in tomllib.loads((ROOT / "labs.toml").read_text())["lab"]}

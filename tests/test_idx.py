@@ -10,8 +10,8 @@ from conftest import idx_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from text_recognizer.data.idx import check_labelled_images, read_idx
-from text_recognizer.errors import UserError
+from lab_kit.datasets.idx import check_labelled_images, read_idx
+from lab_kit.errors import UserError
 
 
 def read(content: bytes, size=(3, 4), at_most=10):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from lab_kit.datasets.picture_files import find_pictures
+from lab_kit.errors import UserError
 from text_recognizer.data.image_folder import ImageFolder
-from text_recognizer.data.picture_files import find_pictures
-from text_recognizer.errors import UserError
 from text_recognizer.preprocessing import Preprocessing, ink_on_black
 
 

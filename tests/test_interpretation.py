@@ -12,10 +12,10 @@ from torchmetrics.functional.classification import (
     multiclass_recall,
 )
 
+from lab_kit.plots import picture_plots
 from text_recognizer.data.image_folder import ImageFolder
 from text_recognizer.lit_models import TransferLitModel
 from text_recognizer.models import CNN
-from training import report_picture
 from training.interpretation import Scores, confusion_matrix, most_confused, per_class, score, top_losses
 
 NAMES = ("bird", "fish", "leaf", "sun")
@@ -99,9 +99,9 @@ def test_every_picture_is_scored_once_and_one_by_one_gives_the_same(data):
 def test_pictures_are_drawn(data, tmp_path):
     model = TransferLitModel(CNN(data.config(), conv_dim=4, fc_dim=8), data.config())
     scores = score(model, data)
-    report_picture.plot_top_losses(scores, data, tmp_path / "losses.png", count=7)
-    report_picture.plot_classes(per_class(scores), tmp_path / "classes.png")
-    report_picture.plot_grid(data, tmp_path / "grid.png", per_class=12)
+    picture_plots.plot_top_losses(scores, data, tmp_path / "losses.png", count=7)
+    picture_plots.plot_classes(per_class(scores), tmp_path / "classes.png")
+    picture_plots.plot_grid(data, tmp_path / "grid.png", per_class=12)
     for name in ("losses", "classes", "grid"):
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert np.array(picture.convert("L")).std() > 5

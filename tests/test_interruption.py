@@ -15,12 +15,13 @@ import pytest
 import torch
 from filelock import FileLock
 
-from text_recognizer import atomic
-from text_recognizer.data import cache
+from lab_kit import atomic_write
+from lab_kit.datasets import cache
+from lab_kit.experiment import run_folder
+from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
+from lab_kit.paths import project_root
+from lab_kit.plots import curves as learning_curves
 from text_recognizer.lit_models import BaseLitModel
-from text_recognizer.paths import project_root
-from training import report, run_folder
-from training.checkpoint_io import AtomicCheckpointIO
 
 THREE_EPOCHS = ("--max_epochs", "3", "--fc1", "32", "--fc2", "16")
 
@@ -42,7 +43,7 @@ def _signals_as_in_a_terminal():
 def _no_pictures(monkeypatch):
     """They take half of so short a run's time."""
     for kind in ("character", "line"):
-        monkeypatch.setattr(f"training.report_{kind}.draw", lambda *_: None)
+        monkeypatch.setattr(f"lab_kit.plots.{kind}_plots.draw", lambda *_: None)
 
 
 def figures(folder: Path) -> dict:
@@ -67,7 +68,7 @@ def one_line(text: str) -> str:
     return " ".join(text.replace("│", " ").split())
 
 
-# Stopped
+# Interrupted
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_stopped_before_the_first_checkpoint_it_says_so_twice(run, small_mnist, 
 
 
 def test_stopped_while_data_is_prepared_it_leaves_no_folder(run, small_pen_set, folder, monkeypatch):
-    monkeypatch.setattr("text_recognizer.data.pen_set.write_set", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("lab_kit.handwriting.pen_set.draw_set", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     code, text = run("--source", "pen")
     assert code == 143
     assert "start again with the same command" in text
@@ -223,7 +224,7 @@ def test_a_finished_run_can_be_made_longer(run, small_mnist, folder):
     code, _ = run("--resume", str(folder), "--max_epochs", "2", "--num_workers", "1")
     assert code == 0
     assert [row["epoch"] for row in csv.DictReader((folder / "metrics.csv").open())] == ["0", "1"]
-    curves = report.read_curves(folder / "metrics.csv")
+    curves = learning_curves.read_curves(folder / "metrics.csv")
     assert curves["train_loss"][0] == curves["val_loss"][0] == [1, 2]
 
 
@@ -246,7 +247,7 @@ def test_a_run_that_is_still_going_on_is_not_resumed(run, small_mnist, folder):
 
 def test_what_a_killed_run_left_half_written_goes_away(run, small_mnist, folder):
     _finished_run(run)
-    leftover = folder / "checkpoints" / f"last.ckpt.1234{atomic.UNFINISHED}"
+    leftover = folder / "checkpoints" / f"last.ckpt.1234{atomic_write.UNFINISHED}"
     leftover.write_bytes(b"half")
     assert run("--resume", str(folder), "--max_epochs", "2")[0] == 0
     assert not leftover.exists()
@@ -389,7 +390,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_run_can_go_on(run
     assert code == 2
     assert "No space left on device. Go on from the last full epoch with" in text
     assert "Traceback" not in text
-    assert not list(full.rglob(f"*{atomic.UNFINISHED}"))
+    assert not list(full.rglob(f"*{atomic_write.UNFINISHED}"))
     assert torch.load(full / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0
     assert run("--resume", str(full))[0] == 0
     assert figures(full) == figures(folder)
@@ -401,25 +402,24 @@ def test_a_disk_that_is_full_of_data_is_one_line(run, small_pen_set, data_root):
     assert code == 2
     assert "File too large. Set TEXT_RECOGNIZER_DATA" in text
     assert "Traceback" not in text
-    assert not list(data_root.rglob(f"*{atomic.UNFINISHED}"))
+    assert not list(data_root.rglob(f"*{atomic_write.UNFINISHED}"))
     assert not list(data_root.rglob("*.h5"))
     assert run("--source", "pen", "--max_epochs", "1")[0] == 0
 
 
 def test_text_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "config.yaml"
-    atomic.write_text("old", path)
+    atomic_write.write_text("old", path)
     with no_file_above(10), pytest.raises(OSError, match="too large"):
-        atomic.write_text("new and much longer", path)
+        atomic_write.write_text("new and much longer", path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["config.yaml"]
 
 
 def test_keys_change_with_the_code(tmp_path, monkeypatch):
     (tmp_path / "drawing.py").write_text("width = 1\n")
-    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
-    before = cache.code_key("drawing.py")
+    before = cache.code_key(tmp_path / "drawing.py")
     (tmp_path / "drawing.py").write_bytes(b"width = 1\r\n")
-    assert cache.code_key("drawing.py") == before
+    assert cache.code_key(tmp_path / "drawing.py") == before
     (tmp_path / "drawing.py").write_text("width = 2\n")
-    assert cache.code_key("drawing.py") != before
+    assert cache.code_key(tmp_path / "drawing.py") != before

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from text_recognizer.atomic import UNFINISHED
-from text_recognizer.data import EMNIST, MNIST, EMNISTLines, cache
+from lab_kit.atomic_write import UNFINISHED
+from lab_kit.datasets import cache
+from text_recognizer.data import EMNIST, MNIST, EMNISTLines
 
 MOMENTS = 3
 RUN = ("--max_epochs", "3", "--fc1", "32", "--fc2", "16", "--one_cycle_max_lr", "0.01")
@@ -81,7 +82,7 @@ def measured(folder: Path) -> dict:
 
 
 def test_a_run_that_was_killed_goes_on_to_the_very_metrics(run, small_mnist, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.report_character.draw", lambda *_: None)
+    monkeypatch.setattr("lab_kit.plots.character_plots.draw", lambda *_: None)
     folder = tmp_path / "logs" / "MNIST-MLP"
     start = time.perf_counter()
     run(*RUN)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, MARKS, SPECIAL_TOKENS
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS, SPECIAL_TOKENS
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.line_images import SIDE, Glyphs, write_lines
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from lab_kit.errors import UserError
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models import CNN, LineCNN, LineCNNLSTM, LineCNNSimple
 
 LENGTH = 10

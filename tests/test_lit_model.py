@@ -5,11 +5,11 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from lab_kit.errors import UserError
+from lab_kit.experiment.losses import CLASS_INDEX, ONE_HOT, get_loss
+from lab_kit.experiment.optimizers import optimizer_names
 from text_recognizer.data import MNIST, DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.lit_models import BaseLitModel
-from text_recognizer.lit_models.base import optimizer_names
-from text_recognizer.lit_models.losses import CLASS_INDEX, ONE_HOT, get_loss
 
 CONFIG = DataConfig((1, 28, 28), (1,), tuple("0123456789"))
 

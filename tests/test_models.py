@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lab_kit.errors import UserError
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models import CNN, MLP, FastCNN, ResNet
 from text_recognizer.models.resnet import ResidualBlock
 

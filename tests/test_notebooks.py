@@ -12,10 +12,11 @@ import nbformat
 import pytest
 
 from curriculum import execute, manifest, names, notebooks, snapshot
-from text_recognizer.data import MNIST, pen_set
-from text_recognizer.data.characters import ALPHANUMERIC
-from text_recognizer.errors import UserError
-from text_recognizer.paths import project_root
+from lab_kit.errors import UserError
+from lab_kit.handwriting import pen_set
+from lab_kit.paths import project_root
+from text_recognizer.data import MNIST
+from text_recognizer.data.character_mapping import ALPHANUMERIC
 
 ROOT = project_root()
 COURSE = manifest.load(ROOT)
@@ -36,6 +37,10 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     snapshot.build(COURSE, folder)
     shutil.copy(ROOT / "labs.toml", folder)
     shutil.copytree(ROOT / "data" / "raw", folder / "data" / "raw")
+    for name in ("lab_kit", "requirements"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, folder)
     return folder
 
 
@@ -107,49 +112,54 @@ def test_committed_outputs_are_complete_and_tell_nothing_of_the_machine():
 
 @pytest.fixture
 def colab(labs: Path, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of an empty folder where `google.colab` can be imported, and the labs can be cloned."""
-    (tmp_path / "modules" / "google" / "colab").mkdir(parents=True)
-    (tmp_path / "modules" / "google" / "colab" / "__init__.py").touch()
+    """Return the environment of a kernel as on Colab: an empty folder, a repository to clone, where to install."""
     (tmp_path / "content").mkdir()
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
     if not (labs / ".git").exists():
         for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "labs"]):
             subprocess.run([*git, *command], cwd=labs, check=True)
-    return {"COURSE_REPOSITORY": labs.as_uri(), "PYTHONPATH": str(tmp_path / "modules")}
+    packages = str(tmp_path / "packages")
+    Path(packages).mkdir()
+    return {
+        "COLAB_RELEASE_TAG": "simulated",
+        "COURSE_REPOSITORY": labs.as_uri(),
+        "PIP_TARGET": packages,
+        "PIP_NO_BUILD_ISOLATION": "0",  # which is pip's way of saying: do not isolate, there is no network
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTHONPATH": packages,
+    }
 
 
-@pytest.mark.slow
-def test_runs_on_colab_and_leaves_torch_and_numpy_alone(colab, quick, tmp_path):
+def test_runs_on_colab_with_the_kit_installed_and_leaves_torch_and_numpy_alone(colab, quick, tmp_path):
     source = SOURCES["lab1/notebooks/03-when-training-goes-wrong.ipynb"]
     before = installed("torch", "numpy")
-    executed = execute.run(notebooks.assemble(COURSE, source), tmp_path / "content", quick | colab, source.built)
+    notebook = notebooks.assemble(COURSE, source)
+    notebook.cells[1].source += "\nimport lab_kit, text_recognizer\nprint(lab_kit.__file__, text_recognizer.__file__)"
+    executed = execute.run(notebook, tmp_path / "content", quick | colab, source.built)
+    kit, package = executed.cells[1].outputs[-1].text.split()[-2:]
+    executed.cells[1].outputs.clear()  # what pip says
     assert complaints(executed) == []
-    assert [path.name for path in (tmp_path / "content").iterdir()] == [COURSE.repository.split("/")[-1]]
+    folder = tmp_path / "content" / COURSE.repository.split("/")[-1]
+    assert list((tmp_path / "content").iterdir()) == [folder]
+    assert Path(kit) == tmp_path / "packages" / "lab_kit" / "__init__.py"
+    assert Path(package) == folder / "lab1" / "text_recognizer" / "__init__.py"
     assert installed("torch", "numpy") == before
+    assert not [path for path in (tmp_path / "packages").iterdir() if re.match("torch|numpy", path.name)]
 
 
-def test_installs_on_colab_what_is_lacking_and_never_torch_or_numpy(colab, tmp_path, monkeypatch):
-    commands = []
-    real_run = subprocess.run
-
-    def record(command, **kwargs):
-        commands.append([str(part) for part in command])
-        return real_run(command, **kwargs) if command[0] == "git" else None
-
-    monkeypatch.syspath_prepend(colab["PYTHONPATH"])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COURSE_REPOSITORY", colab["COURSE_REPOSITORY"])
-    monkeypatch.chdir(tmp_path / "content")
-    monkeypatch.setattr(subprocess, "run", record)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    source = next(iter(SOURCES.values()))
-    exec(notebooks.assemble(COURSE, source).cells[1].source, {})
-    clone, install = commands
-    assert clone[:2] == ["git", "clone"]
-    assert install[:4] == [sys.executable, "-m", "pip", "install"]
-    wanted = {re.split(r"[\[<>=]", part)[0] for part in install[4:] if not part.startswith("-")}
-    assert "pytorch_lightning" in wanted
+def test_the_set_up_cell_is_short_and_never_asks_for_torch_or_numpy():
+    for source in SOURCES.values():
+        cell = notebooks.assemble(COURSE, source).cells[1].source
+        assert len(cell.splitlines()) <= 8
+        assert COURSE.repository in cell
+    lines = (ROOT / "requirements" / "colab.txt").read_text().splitlines()
+    wanted = {re.split(r"[\[<>= ]", line)[0] for line in lines if line and not line.startswith("#")}
+    assert "pytorch-lightning" in wanted
     assert not wanted & {"torch", "torchvision", "numpy"}
+    pinned = {line.split("==")[0] for line in (ROOT / "requirements" / "prod.txt").read_text().splitlines()}
+    assert wanted <= {re.sub(r"\[.*", "", name) for name in pinned} | {"jsonargparse"}, (
+        "of what the course itself needs"
+    )
 
 
 def installed(*packages: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from text_recognizer import paths
+from lab_kit import paths
 
 
 def test_data_root_is_what_the_variable_says(data_root):
@@ -26,8 +26,8 @@ def test_metadata_comes_from_the_project_where_the_data_root_has_none(data_root)
 
 def test_a_lab_copied_away_from_the_repository_has_a_data_folder_of_its_own(tmp_path):
     lab = tmp_path / "somewhere" / "lab1"
-    shutil.copytree(paths.package_root() / "text_recognizer", lab / "text_recognizer")
+    shutil.copytree(paths.code_root() / "text_recognizer", lab / "text_recognizer")
     environment = {name: value for name, value in os.environ.items() if name != paths.DATA_VARIABLE}
-    code = "from text_recognizer.paths import data_root; print(data_root())"
+    code = "from lab_kit.paths import data_root; print(data_root())"
     done = subprocess.run([sys.executable, "-c", code], cwd=lab, env=environment, capture_output=True, text=True)
     assert Path(done.stdout.strip()) == lab / "data"

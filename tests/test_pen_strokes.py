@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text_recognizer.data import pen_sheet, pen_strokes
-from text_recognizer.data.characters import ALPHANUMERIC, MARKS
-from text_recognizer.data.pen_glyphs import load_glyphs, parse_strokes, read_glyphs
-from text_recognizer.data.pen_strokes import PenStrokes, write_set
+from lab_kit.handwriting import pen_sheet, pen_strokes
+from lab_kit.handwriting.pen_glyphs import load_glyphs, parse_strokes, read_glyphs
+from lab_kit.handwriting.pen_strokes import PenStrokes, draw_set
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MARKS
 
 LETTERS = "".join(ALPHANUMERIC)
 MARKS = "".join(MARKS)
@@ -40,7 +40,7 @@ def frame(images):
 
 
 def test_ten_thousand_letters_are_visible_unclipped_and_centred():
-    images, _ = write_set(LETTERS, 10_000, range(2_000), seed=1)
+    images, _ = draw_set(LETTERS, 10_000, range(2_000), seed=1)
     assert images.shape == (10_000, 28, 28)
     assert images.dtype == torch.uint8
     assert ((images >= VISIBLE).flatten(1).sum(dim=1) >= 12).all()
@@ -51,7 +51,7 @@ def test_ten_thousand_letters_are_visible_unclipped_and_centred():
 
 
 def test_mass_layout_centres_the_mass_in_a_box_of_20_pixels():
-    images, _ = write_set(LETTERS, 3_000, range(2_000), seed=2, layout="mass")
+    images, _ = draw_set(LETTERS, 3_000, range(2_000), seed=2, layout="mass")
     assert frame(images).max() < VISIBLE
     top, bottom, left, right = boxes(images).T
     longer = torch.maximum(bottom - top, right - left) + 1
@@ -64,7 +64,7 @@ def test_mass_layout_centres_the_mass_in_a_box_of_20_pixels():
 
 
 def test_marks_are_visible_unclipped_and_at_their_height_on_the_line():
-    images, labels = write_set(MARKS, 3_400, range(500), seed=3)
+    images, labels = draw_set(MARKS, 3_400, range(500), seed=3)
     assert images[labels == 0].max() == 0  # a space is blank
     images, labels = images[labels > 0], labels[labels > 0]
     assert ((images >= VISIBLE).flatten(1).sum(dim=1) >= 2).all()
@@ -105,9 +105,9 @@ def test_same_seed_same_bytes(seed, chunk, ink_chunk, cut):
 
 
 def test_same_bytes_on_two_cores():
-    one = write_set(LETTERS, 2_000, range(100), seed=4)[0]
+    one = draw_set(LETTERS, 2_000, range(100), seed=4)[0]
     torch.set_num_threads(2)
-    two = write_set(LETTERS, 2_000, range(100), seed=4)[0]
+    two = draw_set(LETTERS, 2_000, range(100), seed=4)[0]
     torch.set_num_threads(1)
     assert torch.equal(one, two)
 
@@ -140,21 +140,21 @@ def test_switches_remove_what_they_say():
 
 
 def test_a_set_is_balanced_and_uses_the_whole_range_of_writers():
-    images, labels = write_set("abc", 100, range(50, 60), seed=0)
+    images, labels = draw_set("abc", 100, range(50, 60), seed=0)
     assert len(images) == 100
     assert sorted(torch.bincount(labels).tolist()) == [33, 33, 34]
 
 
 def test_global_random_state_is_left_alone():
     state = torch.get_rng_state()
-    write_set("ab", 10, range(3), seed=0)
+    draw_set("ab", 10, range(3), seed=0)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_nothing_is_read_at_import(monkeypatch):
     load_glyphs.cache_clear()
-    monkeypatch.delitem(sys.modules, "text_recognizer.data.pen_strokes")
-    importlib.import_module("text_recognizer.data.pen_strokes")
+    monkeypatch.delitem(sys.modules, "lab_kit.handwriting.pen_strokes")
+    importlib.import_module("lab_kit.handwriting.pen_strokes")
     assert load_glyphs.cache_info().currsize == 0
 
 

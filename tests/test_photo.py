@@ -14,14 +14,14 @@ from photographed import SEVERITIES, enlarge, photograph
 from PIL import Image
 
 from benchmarks.drawing import STROKES, curve
-from text_recognizer.data.characters import ALPHANUMERIC
-from text_recognizer.data.pen_strokes import write_set
-from text_recognizer.errors import UserError
-from text_recognizer.photo import character, line, open_picture, thing
-from text_recognizer.photo.ink import NoWriting
-from text_recognizer.photo.open_picture import LONGEST, Limits, NotAPicture, TooLarge
-from text_recognizer.photo.paper import dark_on_light, grey_values
-from text_recognizer.photo.strokes import stroke_width
+from lab_kit.errors import UserError
+from lab_kit.handwriting.pen_strokes import draw_set
+from lab_kit.photo import crop_object, open_picture, prepare_character, prepare_line
+from lab_kit.photo.background import dark_on_light, grey_values
+from lab_kit.photo.ink import NoWriting
+from lab_kit.photo.open_picture import LONGEST, ImageLimits, NotAPicture, TooLarge
+from lab_kit.photo.strokes import stroke_width
+from text_recognizer.data.character_mapping import ALPHANUMERIC
 
 WRITERS = range(2_000_000, 2_001_000)
 
@@ -29,7 +29,7 @@ WRITERS = range(2_000_000, 2_001_000)
 @pytest.fixture(scope="module", params=["box", "mass"])
 def trained(request) -> tuple[str, np.ndarray]:
     """A layout, and training pictures in it."""
-    return request.param, write_set(ALPHANUMERIC, 10, WRITERS, seed=5, layout=request.param)[0].numpy()
+    return request.param, draw_set(ALPHANUMERIC, 10, WRITERS, seed=5, layout=request.param)[0].numpy()
 
 
 def box_of(picture: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_a_photographed_character_looks_as_in_the_training_data(trained, severit
     found = []
     for k, picture in enumerate(pictures):
         photo = photograph(enlarge(picture, 8), np.random.default_rng(k), severity)
-        seen = character(open_picture(photo), layout)
+        seen = prepare_character(open_picture(photo), layout)
         assert (seen.shape, seen.dtype) == ((28, 28), np.uint8)
         assert np.abs(middle(seen, layout) - 14).max() < 1.5
         found.append((likeness(picture, seen), box_of(seen)[2:].max(), stroke_width((seen > 127).astype(np.uint8))))
@@ -109,9 +109,9 @@ def test_a_photographed_character_looks_as_in_the_training_data(trained, severit
 )
 @settings(max_examples=25)
 def test_size_place_pen_and_colours_of_a_drawing_do_not_matter(pen, size, across, light, name):
-    as_usual = character(Image.fromarray(page(name)), "box")
+    as_usual = prepare_character(Image.fromarray(page(name)), "box")
     drawing = page(name, pen, size=size, at=(across, 1 - across))
-    other = character(Image.fromarray(255 - drawing if light else drawing), "box")
+    other = prepare_character(Image.fromarray(255 - drawing if light else drawing), "box")
     assert likeness(as_usual, other) > 0.6
     assert np.abs(middle(other, "box") - middle(as_usual, "box")).max() < 1.5
 
@@ -122,7 +122,7 @@ def test_what_it_is_written_on_does_not_matter(marked):
     for k, name in enumerate(names):
         ink = 255 - page(name, pen=14)
         plain, special = (
-            character(open_picture(photograph(ink, np.random.default_rng(k), "clean", **how)), "box")
+            prepare_character(open_picture(photograph(ink, np.random.default_rng(k), "clean", **how)), "box")
             for how in ({}, marked)
         )
         assert likeness(plain, special) > 0.7, name
@@ -133,15 +133,18 @@ def test_a_blank_page_is_told_from_a_faint_one():
     for level, grain in ((255, 0), (255, 6), (0, 0), (128, 12)):
         noise = (level + grain * random.standard_normal((200, 300))).clip(0, 255).astype(np.uint8)
         with pytest.raises(NoWriting, match="no writing in this picture"):
-            character(Image.fromarray(noise), "box")
+            prepare_character(Image.fromarray(noise), "box")
     faint = (255 - (255 - page("7")) * 0.3).astype(np.uint8)
-    assert likeness(character(Image.fromarray(faint), "box"), character(Image.fromarray(page("7")), "box")) > 0.9
+    assert (
+        likeness(prepare_character(Image.fromarray(faint), "box"), prepare_character(Image.fromarray(page("7")), "box"))
+        > 0.9
+    )
 
 
 def test_a_dot_stays_small():
     dot = np.full((280, 280), 255, np.uint8)
     cv2.circle(dot, (140, 200), 9, 0, -1)
-    assert box_of(character(Image.fromarray(dot), "box"))[2:].max() < 8
+    assert box_of(prepare_character(Image.fromarray(dot), "box"))[2:].max() < 8
 
 
 # Lines
@@ -151,7 +154,7 @@ def test_a_line_of_even_letters_is_only_scaled():
     letters = np.concatenate([255 - page(name, side=120, pen=9, size=0.9) for name in "ABDEGHNRT"], axis=1)
     for severity in ("clean", "middle"):
         photo = open_picture(photograph(letters, np.random.default_rng(0), severity))
-        seen = line(photo, 28, 896)
+        seen = prepare_line(photo, 28, 896)
         assert (seen.shape, seen.dtype) == ((28, 896), np.uint8)
         left, _, width, height = box_of(seen)
         assert left < 8
@@ -171,7 +174,7 @@ def test_small_letters_become_as_large_as_the_others():
     for k, (name, side) in enumerate((("A", 120), ("e", 70), ("e", 70), ("e", 70), ("e", 70), ("D", 120))):
         part = page(name, pen=9, side=side, size=0.9)
         drawing[150 - side : 150, 20 + 110 * k : 20 + 110 * k + side] = part
-    seen = line(Image.fromarray(drawing), 28, 896)
+    seen = prepare_line(Image.fromarray(drawing), 28, 896)
     inked = (seen > 100).any(axis=0).astype(np.int8)
     starts, ends = np.flatnonzero(np.diff(inked) == 1) + 1, np.flatnonzero(np.diff(inked) == -1) + 1
     heights = [np.ptp(np.flatnonzero((seen[:, a:b] > 100).any(axis=1))) + 1 for a, b in zip(starts, ends, strict=True)]
@@ -183,25 +186,25 @@ def test_what_is_no_line_is_said_so():
     two = np.concatenate([np.concatenate([page(name, side=160) for name in "ABDE"], axis=1) for _ in range(2)])
     long = np.concatenate([page("H", side=100) for _ in range(60)], axis=1)
     with pytest.raises(UserError, match="line"):
-        line(Image.fromarray(two), 28, 896)
+        prepare_line(Image.fromarray(two), 28, 896)
     with pytest.raises(UserError, match="too long: about"):
-        line(Image.fromarray(long), 28, 896)
+        prepare_line(Image.fromarray(long), 28, 896)
     with pytest.raises(NoWriting):
-        line(Image.fromarray(np.full((100, 900), 255, np.uint8)), 28, 896)
+        prepare_line(Image.fromarray(np.full((100, 900), 255, np.uint8)), 28, 896)
 
 
 # Things
 
 
 @pytest.mark.parametrize("light", [True, False])
-def test_a_thing_is_cut_out_and_stands_in_the_middle(light):
+def test_an_object_is_cut_out_and_stands_in_the_middle(light):
     scene = np.full((300, 400), 20, np.uint8)
     scene[60:260, 40:140] = 200
-    seen = thing(Image.fromarray(255 - scene if light else scene))
+    seen = crop_object(Image.fromarray(255 - scene if light else scene))
     assert box_of(seen).tolist() == [7, 0, 14, 28]
     assert abs(int(seen[14, 14]) - 180) < 10
     with pytest.raises(UserError, match="only background"):
-        thing(Image.fromarray(np.full((50, 50), 200, np.uint8)))
+        crop_object(Image.fromarray(np.full((50, 50), 200, np.uint8)))
 
 
 # Files
@@ -278,9 +281,9 @@ def test_limits_are_those_that_are_given(tmp_path: Path):
     file = tmp_path / "three.png"
     file.write_bytes(png(page("3")))
     with pytest.raises(TooLarge):
-        open_picture(file, Limits(max_pixels=280 * 279))
+        open_picture(file, ImageLimits(max_pixels=280 * 279))
     with pytest.raises(TooLarge):
-        open_picture(file, Limits(max_bytes=100))
+        open_picture(file, ImageLimits(max_bytes=100))
     with pytest.raises(NotAPicture, match="cannot be opened"):
         open_picture(tmp_path / "none.png")
     assert open_picture(file).size == (280, 280)

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from text_recognizer.curation import practice_set
-from text_recognizer.curation.practice_check import check, compare
-from text_recognizer.curation.practice_paths import FORMS, MIXED_UP
-from text_recognizer.curation.practice_set import CLASSES, collection, contact_sheet, draw_set, make_practice_set
-from text_recognizer.curation.practice_symbols import draw_symbol
-from text_recognizer.errors import UserError
-from text_recognizer.program import run
+from lab_kit.curation.practice import make_set
+from lab_kit.curation.practice.check import check, compare
+from lab_kit.curation.practice.make_set import (
+    CLASSES,
+    draw_set,
+    make_collection,
+    make_practice_set,
+)
+from lab_kit.curation.practice.pen_paths import CONFUSED_WITH, FORMS
+from lab_kit.curation.practice.symbols import draw_symbol
+from lab_kit.errors import UserError
+from lab_kit.program import run
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +67,7 @@ def test_the_truth_is_about_every_file_and_stems_are_unique(made):
 
 def test_every_trouble_is_what_the_truth_says(made):
     rows, on_disk = truth(made), files(made / "collected")
-    assert {row["trouble"] for row in rows.values()} == set(practice_set.TROUBLE)
+    assert {row["trouble"] for row in rows.values()} == set(make_set.TROUBLE)
     for stem, row in rows.items():
         content = on_disk[stem].read_bytes()
         assert opens(content) == (row["trouble"] not in ("broken", "not an image"))
@@ -87,7 +92,7 @@ def test_biased_noise_pollutes_one_folder_with_the_class_it_is_mixed_up_with(mad
     wrong = [row for row in truth(made).values() if row["trouble"] == "wrong label"]
     assert len(wrong) == round(0.35 * 10)
     [(folder, true_class)] = {(row["folder"], row["true_class"]) for row in wrong}
-    assert MIXED_UP[folder] == true_class
+    assert CONFUSED_WITH[folder] == true_class
     drawings = Counter(r["true_class"] for r in truth(made).values() if r["trouble"] in ("none", "wrong label"))
     assert drawings == dict.fromkeys(CLASSES, 10)
 
@@ -95,14 +100,14 @@ def test_biased_noise_pollutes_one_folder_with_the_class_it_is_mixed_up_with(mad
 def test_random_noise_is_in_every_folder_and_the_same_seed_gives_the_same_bytes(monkeypatch):
     drawn = []
     picture = Image.new("RGB", (90, 90), "white")
-    monkeypatch.setattr(practice_set, "draw_symbol", lambda name, rng: drawn.append(name) or picture)
-    items = collection(10, "random", 0.3, 5)
+    monkeypatch.setattr(make_set, "draw_symbol", lambda name, rng: drawn.append(name) or picture)
+    items = make_collection(10, "random", 0.3, 5)
     wrong = [item for item in items if item.trouble == "wrong label"]
     assert Counter(item.folder for item in wrong) == dict.fromkeys(CLASSES, 3)
     assert len({item.true_class for item in wrong}) > 2
-    assert collection(10, "random", 0.3, 5) == items
-    assert collection(10, "random", 0.3, 6) != items
-    assert not [item for item in collection(10, "none", 0.3, 5) if item.trouble == "wrong label"]
+    assert make_collection(10, "random", 0.3, 5) == items
+    assert make_collection(10, "random", 0.3, 6) != items
+    assert not [item for item in make_collection(10, "none", 0.3, 5) if item.trouble == "wrong label"]
 
 
 def test_drawings_are_functions_of_the_seed_and_all_different():
@@ -133,17 +138,14 @@ def test_a_clean_set_is_nothing_but_clean(tmp_path, made):
     assert Counter(file.parent.name for file in drawn) == dict.fromkeys(CLASSES, 2)
     others = {file.read_bytes() for file in made.rglob("*") if file.is_file()}
     assert not {file.read_bytes() for file in drawn} & others  # other writers
-    contact_sheet(drawn, tmp_path / "sheet.png", columns=4, cell=50)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (200, 150)
 
 
 def test_an_interrupted_set_leaves_nothing_behind(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(practice_set, "write_truth", stop)
-    monkeypatch.setattr(practice_set, "draw_symbol", lambda *_: Image.new("RGB", (90, 90)))
+    monkeypatch.setattr(make_set, "write_truth", stop)
+    monkeypatch.setattr(make_set, "draw_symbol", lambda *_: Image.new("RGB", (90, 90)))
     with pytest.raises(KeyboardInterrupt):
         make_practice_set(tmp_path / "practice", 10, 1)
     assert not list(tmp_path.glob("practice*"))
@@ -175,7 +177,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["mine.txt"]
 
 
-# practice_check
+# lab_kit.curation.practice.check
 
 
 def outcomes(folder: Path, pictures: Path) -> dict[str, tuple[int, int, int, int]]:
@@ -185,7 +187,7 @@ def outcomes(folder: Path, pictures: Path) -> dict[str, tuple[int, int, int, int
 def test_untouched_everything_is_left(practice):
     counts = Counter(row["trouble"] for row in truth(practice).values())
     found = outcomes(practice, practice / "collected")
-    assert found == {trouble: (counts[trouble], 0, 0, counts[trouble]) for trouble in practice_set.TROUBLE[1:]}
+    assert found == {trouble: (counts[trouble], 0, 0, counts[trouble]) for trouble in make_set.TROUBLE[1:]}
     result = compare(practice, practice / "collected")
     assert (result.good, result.lost, result.mislabelled, result.unknown) == (counts["none"], (), (), 0)
 
@@ -209,7 +211,7 @@ def test_harm_done_is_seen(practice, capsys):
     good = [stem for stem, row in rows.items() if row["trouble"] == "none" and stem not in copied]
     on_disk[good[0]].unlink()
     moved = on_disk[good[1]]
-    moved.rename(moved.parent.parent / MIXED_UP[moved.parent.name] / moved.name)
+    moved.rename(moved.parent.parent / CONFUSED_WITH[moved.parent.name] / moved.name)
     original = next(o for o, copy in copied.items() if rows[copy]["folder"] == rows[o]["folder"])
     on_disk[original].unlink()  # its copy is as good
     result = compare(practice, practice / "collected")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import distributed
+from torch import distributed as torch_distributed
 
-from text_recognizer.data.dataset import Batches
-from text_recognizer.errors import UserError
-from text_recognizer.paths import project_root
-from training import processes
+from lab_kit.datasets.batch_index_sampler import BatchIndexSampler
+from lab_kit.errors import UserError
+from lab_kit.experiment import distributed
+from lab_kit.paths import project_root
 
 PROGRAM = project_root() / "training" / "run_experiment.py"
 TINY = ("--max_epochs", "1", "--fc1", "32", "--fc2", "16", "--accelerator", "cpu")
@@ -33,9 +33,12 @@ TOGETHER = ("--strategy", "ddp", "--batch_size", "64")  # in each of two: 128 to
 def test_every_sample_is_in_one_batch_of_one_process(length, batch_size, together, shuffle, endless):
     if length < together:
         with pytest.raises(UserError, match="cannot share"):
-            Batches(length, batch_size, shuffle, 0, endless, 0, together)
+            BatchIndexSampler(length, batch_size, shuffle, 0, endless, rank=0, processes=together)
         return
-    samplers = [Batches(length, batch_size, shuffle, 0, endless, rank, together) for rank in range(together)]
+    samplers = [
+        BatchIndexSampler(length, batch_size, shuffle, 0, endless, rank=rank, processes=together)
+        for rank in range(together)
+    ]
     batches = [list(sampler) for sampler in samplers]
     assert {len(of_one) for of_one in batches} == {len(samplers[0])}
     assert all(len(batch) for of_one in batches for batch in of_one)
@@ -47,12 +50,14 @@ def test_every_sample_is_in_one_batch_of_one_process(length, batch_size, togethe
 
 
 def test_what_the_processes_read_comes_back_in_order(monkeypatch):
-    assert processes.in_order([1, 2]) == [1, 2]
+    assert distributed.gather_in_order([1, 2]) == [1, 2]
     theirs = [["a", "c"], ["b", "d"]]
-    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
-    monkeypatch.setattr(distributed, "all_gather_object", lambda into, mine: into.__setitem__(slice(None), theirs))
-    assert processes.in_order(["a", "c"]) == ["a", "b", "c", "d"]
+    monkeypatch.setattr(torch_distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch_distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(
+        torch_distributed, "all_gather_object", lambda into, mine: into.__setitem__(slice(None), theirs)
+    )
+    assert distributed.gather_in_order(["a", "c"]) == ["a", "b", "c", "d"]
 
 
 def start(*arguments: str, launcher: tuple[str, ...] = (), **environment: str) -> subprocess.Popen:

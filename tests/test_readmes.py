@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import make_mnist
 
-from text_recognizer.paths import project_root
+from lab_kit.paths import project_root
 
 ROOT = project_root()
-LABS = sorted(path.parent for path in ROOT.glob("lab*/README.md"))
+LABS = sorted(path.parent for path in ROOT.glob("lab[0-9]*/README.md"))
 READMES = [ROOT / "README.md", *sorted(path for path in ROOT.glob("[!.]*/**/README.md") if "logs" not in path.parts)]
 
 # Runs commands one after the other in one process, so that torch is imported once. Only the lab is importable.
@@ -24,7 +24,7 @@ import io, json, runpy, sys, traceback
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from matplotlib.figure import Figure
-from text_recognizer.data import pen_set
+from lab_kit.handwriting import pen_set
 
 Figure.savefig = lambda figure, path, **how: Path(path).write_bytes(b"picture")  # drawing is for other tests
 pen_set.SIZES.update(train=1280, val=256, test=256)
@@ -62,7 +62,7 @@ def commands(readme: Path) -> list[tuple[list[str], bool]]:
 
 def tiny(arguments: list[str]) -> list[str]:
     """Let an experiment be over in a second."""
-    if "text_recognizer.curation.practice_set" in arguments:
+    if "lab_kit.curation.practice.make_set" in arguments:
         return [*arguments, "--pictures_per_class", "10", "--test_per_class", "2"]
     if arguments[0] in ("-c", "-m") or "--help" in arguments:
         return arguments

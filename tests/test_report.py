@@ -5,9 +5,10 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from text_recognizer.data.dataset import ImageDataset
-from training import report, report_character
-from training.report_character import Predictions
+from lab_kit import atomic_write
+from lab_kit.plots import character_plots
+from lab_kit.plots import curves as learning_curves
+from lab_kit.plots.character_plots import Predictions
 
 
 @pytest.fixture
@@ -49,10 +50,10 @@ def test_right_ones_are_right_and_never_twice(found):
 def test_pictures_are_drawn_even_when_all_or_nothing_is_right(accuracy, tmp_path):
     labels = torch.arange(10)
     found = Predictions(labels, labels if accuracy else labels.flip(0), torch.ones(10))
-    data = ImageDataset(torch.zeros(10, 28, 28, dtype=torch.uint8), labels)
+    images = torch.zeros(10, 28, 28, dtype=torch.uint8)
     names = ("T-shirt/top", *"abcdefghi")
-    report_character.plot_predictions(found, data, names, tmp_path / "predictions.png")
-    report_character.plot_confusion(found, names, tmp_path / "confusion.png")
+    character_plots.plot_predictions(found, images, names, tmp_path / "predictions.png")
+    character_plots.plot_confusion(found, names, tmp_path / "confusion.png")
     assert (tmp_path / "predictions.png").stat().st_size > 5000
     assert (tmp_path / "confusion.png").stat().st_size > 5000
 
@@ -60,16 +61,16 @@ def test_pictures_are_drawn_even_when_all_or_nothing_is_right(accuracy, tmp_path
 def test_curves_are_read_from_lightnings_csv(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,step,train_acc,val_acc\n0,9,,0.5\n0,9,0.4,\n1,19,,0.7\n1,19,0.6,\n")
-    curves = report.read_curves(path)
+    curves = learning_curves.read_curves(path)
     assert curves == {"val_acc": ([1, 2], [0.5, 0.7]), "train_acc": ([1, 2], [0.4, 0.6])}
-    report.plot_curves(path, tmp_path / "curves.png")
+    learning_curves.plot_curves(path, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").is_file()
 
 
 def test_json_is_written_whole(tmp_path):
     path = tmp_path / "metrics.json"
-    report.write_json({"test_acc": 0.5}, path)
+    atomic_write.write_json({"test_acc": 0.5}, path)
     with pytest.raises(TypeError):
-        report.write_json({"test_acc": object()}, path)
+        atomic_write.write_json({"test_acc": object()}, path)
     assert json.loads(path.read_text()) == {"test_acc": 0.5}
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["metrics.json"]

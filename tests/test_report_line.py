@@ -3,10 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.functional.text import char_error_rate, edit_distance
 
-from text_recognizer.data.characters import MAPPING, encode
-from text_recognizer.data.dataset import ImageDataset
-from training import report_line
-from training.report_line import Lines, align
+from lab_kit.plots import line_plots
+from lab_kit.plots.line_plots import Lines, align
+from text_recognizer.data.character_mapping import MAPPING, encode
 
 TEXTS = st.text("ab c", max_size=9)
 
@@ -38,10 +37,10 @@ def test_replaced_pairs_leave_out_what_is_missing():
 def test_pictures_are_drawn_for_good_and_for_hopeless_readings(tmp_path):
     texts = ["hello $5", "a", "0123456789ab"]
     labels = torch.stack([torch.from_numpy(encode(text.replace("$", "&"), 12)) for text in texts])
-    data = ImageDataset(torch.randint(0, 255, (3, 28, 336), dtype=torch.uint8), labels)
+    images = torch.randint(0, 255, (3, 28, 336), dtype=torch.uint8)
     nothing = torch.full((3, 20), 3)
     for name, predicted in (("good", labels), ("hopeless", nothing)):
         folder = tmp_path / name
         folder.mkdir()
-        report_line.draw(labels, predicted, torch.ones(3), data, MAPPING, folder)
+        line_plots.draw(labels, predicted, torch.ones(3), images, MAPPING, folder)
         assert (folder / "predictions.png").stat().st_size > 5000

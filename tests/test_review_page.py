@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from text_recognizer.curation import review_page
-from text_recognizer.curation.review_queue import Picture, ReviewQueue
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root
+from lab_kit.curation import review_page
+from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root
 
 CLASSES = ("fish", "star", "sun")
 
@@ -43,7 +43,7 @@ def client(queue: ReviewQueue):
         warnings.simplefilter("ignore")  # that it will want another httpx one day
         from starlette.testclient import TestClient
 
-    return TestClient(review_page.app(queue), base_url="http://127.0.0.1:8000")
+    return TestClient(review_page.create_app(queue), base_url="http://127.0.0.1:8000")
 
 
 def add(queue: ReviewQueue, name: str, content: bytes) -> str:
@@ -195,7 +195,7 @@ def test_what_is_not_a_picture_is_not_served(client, queue, content, reason):
     assert answer.headers["content-type"] == "application/json"
     assert re.search(reason, answer.json()["error"])
     (queue.folder / "sun" / "x.jpg").unlink()
-    assert "not there any more" in client.get("/picture", params={"file": "sun/x.jpg"}).json()["error"]
+    assert "no longer exists" in client.get("/picture", params={"file": "sun/x.jpg"}).json()["error"]
 
 
 def test_nothing_that_is_served_can_run_but_the_page(client, queue):
@@ -222,9 +222,9 @@ class Server:
     """The program, in a process of its own."""
 
     def __init__(self, queue: ReviewQueue, port: int = 0) -> None:
-        words = ["-m", "text_recognizer.curation.review_page", str(queue.path), str(queue.folder), "--port", str(port)]
+        words = ["-m", "lab_kit.curation.review_page", str(queue.path), str(queue.folder), "--port", str(port)]
         self.process = subprocess.Popen(
-            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=package_root()
+            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=code_root()
         )
         start = ""
         while "Ctrl-C" not in start:
@@ -248,7 +248,7 @@ def test_ctrl_c_ends_it_with_the_next_command(queue):
     code, out, err = server.end(signal.SIGINT)
     assert (code, err) == (0, "")
     assert "1 of 6 pictures looked at: 0 to keep, 1 to delete, 0 to relabel." in out
-    assert f"python -m text_recognizer.curation.apply_review {queue.path} {queue.folder}" in out
+    assert f"python -m lab_kit.curation.apply_review {queue.path} {queue.folder}" in out
     again = Server(queue)
     assert again.port == server.port  # so that an open page goes on
     again.end(signal.SIGKILL)
@@ -344,7 +344,7 @@ def test_fifty_pictures_by_keyboard_with_a_server_that_is_killed(tmp_path):
         for number in range(40, 50):
             review(number)
         playwright_api.expect(page.locator("#end-title")).to_have_text("All 50 pictures are reviewed.")
-        assert page.locator("#command").inner_text().startswith("python -m text_recognizer.curation.apply_review")
+        assert page.locator("#command").inner_text().startswith("python -m lab_kit.curation.apply_review")
         browser.close()
     assert server.end(signal.SIGINT)[0] == 0
     assert not faults

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text_recognizer.curation import review_file
-from text_recognizer.curation.review_queue import Picture, ReviewQueue
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root
+from lab_kit.curation import review_file
+from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root
 
 CLASSES = ("fish", "star", "sun")
 
@@ -180,8 +180,8 @@ def test_classes_are_the_class_folders(tmp_path):
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / "train" / "empty").mkdir()
     assert review_file.class_folders(folder) == ("empty", *CLASSES)
-    assert review_file.refiled("valid/star/7.jpg", "sun") == "valid/sun/7.jpg"
-    assert review_file.refiled("test/7.jpg", "sun") == "sun/7.jpg"  # a class of that name
+    assert review_file.path_under_label("valid/star/7.jpg", "sun") == "valid/sun/7.jpg"
+    assert review_file.path_under_label("test/7.jpg", "sun") == "sun/7.jpg"  # a class of that name
     with pytest.raises(UserError, match="no class folders"):
         review_file.class_folders(folder / "train" / "empty")
     with pytest.raises(UserError, match="There is no folder"):
@@ -295,7 +295,7 @@ def test_on_a_full_disk_nothing_is_acknowledged_or_lost(queue, monkeypatch):
 
 REVIEWER = """
 import sys
-from text_recognizer.curation.review_queue import ReviewQueue
+from lab_kit.curation.review_queue import ReviewQueue
 queue = ReviewQueue.open(sys.argv[1], sys.argv[2])
 for picture in list(queue.pictures)[int(sys.argv[3])::2]:
     queue.propose(picture.file, "keep", grade=3)
@@ -309,7 +309,7 @@ def test_two_reviewers_at_once_and_kill_9_lose_nothing_acknowledged(tmp_path):
     reviewers = []
     for part in ("0", "1"):
         command = [sys.executable, "-c", REVIEWER, str(queue.path), str(folder), part]
-        reviewers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=package_root()))
+        reviewers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=code_root()))
     acknowledged = [reviewer.stdout.readline().strip() for _ in range(20) for reviewer in reviewers]
     for reviewer in reviewers:
         reviewer.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from text_recognizer import program
-from text_recognizer.curation.review_queue import ReviewQueue
-from training import compare_grades, review, trained
+from lab_kit import program
+from lab_kit.curation.review_queue import ReviewQueue
+from training import compare_grades, load_run, review
 from training.interpretation import score
 
 FLAGS = ["--data_class", "ImageFolder", "--model_class", "MLP", "--fc1", "8", "--fc2", "4", "--image_size", "12"]
@@ -36,7 +36,7 @@ def folder(run, pictures, tmp_path) -> Path:
 
 def test_the_queue_of_a_run_has_every_picture_once_the_highest_loss_first(folder, pictures):
     queue = review.queue_of(folder)
-    found = trained.load(folder)
+    found = load_run.load(folder)
     scores = score(found.model, found.data)
     files = [found.data.pictures()[index][1].file for index in scores.indices.tolist()]
     losses = dict(zip(files, scores.losses.tolist(), strict=True))

@@ -8,10 +8,10 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from text_recognizer.curation.review_queue import Picture, ReviewQueue
-from text_recognizer.curation.review_widget import ReviewWidget, review
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root
+from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.curation.review_widget import ReviewWidget, review
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root
 
 CLASSES = ("fish", "star", "sun")
 
@@ -116,14 +116,14 @@ def test_names_are_text_and_broken_pictures_can_be_deleted(queue):
     assert Image.open(io.BytesIO(widget.cards[1].children[0].value)).size == (160, 107)
     widget.cards[0].choice.value = ("delete", "")
     assert len(proposed(queue)) == 1
-    with pytest.raises(UserError, match="shows nothing"):
+    with pytest.raises(UserError, match="is empty"):
         review(queue, columns=0)
 
 
 def test_it_runs_in_a_notebook_without_a_front_end(queue):
     code = f"""
-from text_recognizer.curation.review_queue import ReviewQueue
-from text_recognizer.curation.review_widget import review
+from lab_kit.curation.review_queue import ReviewQueue
+from lab_kit.curation.review_widget import review
 queue = ReviewQueue.open({str(queue.path)!r}, {str(queue.folder)!r})
 widget = review(queue)
 widget.cards[0].choice.value = ("delete", "")
@@ -131,7 +131,7 @@ widget.keep_rest.click()
 widget
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    resources = {"metadata": {"path": str(package_root())}}
+    resources = {"metadata": {"path": str(code_root())}}
     NotebookClient(notebook, timeout=60, kernel_name="python3", resources=resources).execute()
     [output] = notebook.cells[0].outputs
     assert "application/vnd.jupyter.widget-view+json" in output["data"]

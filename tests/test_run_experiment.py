@@ -8,10 +8,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from lab_kit.paths import project_root
 from text_recognizer.data import MNIST
 from text_recognizer.lit_models import BaseLitModel
 from text_recognizer.models import MLP
-from text_recognizer.paths import project_root
 from training.find_lr import find_lr
 from training.run_experiment import main
 

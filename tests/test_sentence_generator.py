@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from conftest import write_metadata
 
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING
+from lab_kit.errors import UserError
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING
 from text_recognizer.data.sentence_generator import SentenceGenerator, clean
-from text_recognizer.errors import UserError
 
 SAMPLE = """
 \tThe/at jury/nn said/vbd ``/`` No/rb evidence/nn ''/'' took/vbd place/nn ./.

@@ -15,19 +15,21 @@ import torch
 import yaml
 from PIL import Image
 
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli
+from lab_kit.feedback.image_statistics import image_statistics
+from lab_kit.handwriting import pen_set
+from lab_kit.program import run as run_program
 from text_recognizer import benchmark, export, predict
-from text_recognizer.data import MNIST, EMNISTLines, ImageFolder, pen_set
-from text_recognizer.data.characters import BLANK, MAPPING, SPECIAL_TOKENS, decode
-from text_recognizer.errors import UserError
+from text_recognizer.data import MNIST, EMNISTLines, ImageFolder
+from text_recognizer.data.character_mapping import BLANK, MAPPING, SPECIAL_TOKENS, decode
 from text_recognizer.lit_models import CTCLitModel, LineLitModel
 from text_recognizer.models import FastCNN, LineCNN
-from text_recognizer.program import run as run_program
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.shipping.decoding import read_classes, read_lines, softmax
 from text_recognizer.shipping.held_out import held_out
 from text_recognizer.shipping.model_card import CARD, INT8, ONNX, WEIGHTS, ModelCard
-from text_recognizer.shipping.quantities import measured
-from training import cli, run_experiment, trained
+from text_recognizer.shipping.read_logits import read_classes, read_lines, softmax
+from training import load_run, run_experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -83,7 +85,7 @@ def written(capsys: pytest.CaptureFixture) -> str:
 
 
 def test_the_shipped_model_answers_as_the_trained_one(digits: Path) -> None:
-    model = trained.load(digits)
+    model = load_run.load(digits)
     inputs, texts = held_out(model.data, "test", 1_000)
     images, labels = model.data.splits["test"].__getitems__(range(len(inputs)))
     with torch.inference_mode():
@@ -282,7 +284,7 @@ def test_inputs_of_another_shape_are_refused(digits: Path, shape: tuple[int, ...
 
 
 def test_a_folder_becomes_a_table(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    inputs, _ = held_out(trained.load(digits).data, "test", 9)
+    inputs, _ = held_out(load_run.load(digits).data, "test", 9)
     for k, picture in enumerate(inputs[:, 0]):
         (tmp_path / "photos" / f"{k % 2}").mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 - picture).resize((112, 112)).save(tmp_path / "photos" / f"{k % 2}" / f"{k}.png")
@@ -335,7 +337,7 @@ def test_the_benchmark_measures_each_backend(
     run_program(benchmark.benchmark, [str(digits / "shipped"), *flags])
     out = capsys.readouterr().out
     found = json.loads((tmp_path / "speed" / "benchmark.json").read_text())
-    inputs, texts = held_out(trained.load(digits).data, "test", 100)
+    inputs, texts = held_out(load_run.load(digits).data, "test", 100)
     read = [reading.text for reading in Recognizer.load(digits / "shipped").read(inputs)]
     wrong = sum(answer != text for answer, text in zip(read, texts, strict=True)) / 100
     for backend, file in (("torch", WEIGHTS), ("onnx", ONNX), ("int8", INT8)):
@@ -403,7 +405,10 @@ def test_what_is_measured_of_a_picture() -> None:
     inputs = np.zeros((2, 1, 20, 10), dtype=np.uint8)
     inputs[0, 0, 5:10, 2:8] = 255
     readings = read_classes(np.zeros((2, 2), dtype=np.float32), ("a", "b"), np.array([True, True]))
-    found = {name: values.tolist() for name, values in measured(inputs, readings).items()}
+    found = {
+        name: values.tolist()
+        for name, values in image_statistics(inputs, [reading.confidence for reading in readings]).items()
+    }
     assert found["ink"] == [0.15, 0]
     assert found["width"] == [0.6, 0]
     assert found["height"] == [0.25, 0]

@@ -8,13 +8,13 @@ from PIL import Image
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from lab_kit.errors import UserError
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.lit_models import TransferLitModel
-from text_recognizer.lit_models.transfer import one_cycle, parse_slice
+from text_recognizer.lit_models.transfer_learning import one_cycle, parse_slice
 from text_recognizer.models import CNN, ResNet, TransferNet
 from text_recognizer.models.transfer_net import for_channels
-from training import trained
+from training import load_run
 from training.interpretation import score
 
 CONFIG = DataConfig((1, 28, 28), (1,), ("bird", "fish", "leaf"))
@@ -163,7 +163,7 @@ def test_a_run_leaves_pictures_and_can_be_asked_again(run, bars, tmp_path, monke
     folder = tmp_path / "logs" / "ImageFolder-TransferNet" / "version_0"
     assert {"predictions.png", "confusion.png", "curves.png"} <= {path.name for path in folder.iterdir()}
     monkeypatch.chdir("/")  # the flags name the same folder from anywhere
-    found = trained.load(folder)
+    found = load_run.load(folder)
     scores = score(found.model, found.data, ["test"])
     accuracy = float((scores.predicted == scores.labels).float().mean())
     assert accuracy == pytest.approx(json.loads((folder / "metrics.json").read_text())["test_acc"], abs=1e-6)

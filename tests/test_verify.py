@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from text_recognizer.curation.check_picture import check_picture, kind_of, sniff
-from text_recognizer.curation.duplicates import find_duplicates, which_stay
-from text_recognizer.curation.guarded import Died, guarded_map
-from text_recognizer.curation.practice_check import compare
-from text_recognizer.curation.practice_set import make_practice_set
-from text_recognizer.curation.verify import verify
-from text_recognizer.errors import UserError
-from text_recognizer.program import run
+from lab_kit.curation.check_picture import check_picture, describe_bytes, detect_format
+from lab_kit.curation.duplicates import choose_kept, find_duplicates
+from lab_kit.curation.practice.check import compare
+from lab_kit.curation.practice.make_set import make_practice_set
+from lab_kit.curation.process_pool import ProcessDied, map_in_processes
+from lab_kit.curation.verify import verify
+from lab_kit.errors import UserError
+from lab_kit.program import run
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +112,11 @@ def test_everything_planted_is_found_and_nothing_else_is_moved(made, pictures, c
     both = [row for row in report(pictures) if row["reason"] == "in two classes"]
     assert len(both) == 4
     assert not any(row["moved_to"] for row in both)
-    assert f"Set aside, not deleted: {len(moved)} files" in " ".join(capsys.readouterr().out.split())
+    assert f"Moved, not deleted: {len(moved)} files" in " ".join(capsys.readouterr().out.split())
 
     first, after = report(pictures), tree(pictures, quarantine)
     verify(pictures, processes=1)
-    assert "Nothing to set aside." in capsys.readouterr().out
+    assert "No file had to be moved to the quarantine." in capsys.readouterr().out
     assert tree(pictures, quarantine) == after
     assert sorted(map(str, report(pictures))) == sorted(map(str, first))
 
@@ -205,11 +205,11 @@ def test_every_prefix_of_a_picture_is_judged_and_none_is_sound(tmp_path):
 
 
 def test_what_is_no_picture_is_called_by_its_name():
-    assert kind_of(b"\n <HTML>") == "a web page, not a picture"
-    assert kind_of(b"<?xml version='1.0'?><svg>") == "an SVG drawing, which has no pixels"
-    assert kind_of(b"hello") == "text, not a picture"
-    assert sniff(b"hello") is None
-    assert sniff(encoded("WEBP")) == "WEBP"
+    assert describe_bytes(b"\n <HTML>") == "a web page, not a picture"
+    assert describe_bytes(b"<?xml version='1.0'?><svg>") == "an SVG drawing, which has no pixels"
+    assert describe_bytes(b"hello") == "text, not a picture"
+    assert detect_format(b"hello") is None
+    assert detect_format(encoded("WEBP")) == "WEBP"
 
 
 def work(value: int) -> int:
@@ -221,12 +221,12 @@ def work(value: int) -> int:
 
 
 def test_a_process_that_dies_or_hangs_takes_nothing_else_along():
-    results = dict(guarded_map(work, list(range(8)), processes=2, patience=1.0))
+    results = dict(map_in_processes(work, list(range(8)), processes=2, timeout=1.0))
     assert sorted(results) == list(range(8))
     assert {value: results[value] for value in (0, 1, 2, 4, 6, 7)} == {v: v * v for v in (0, 1, 2, 4, 6, 7)}
-    assert isinstance(results[3], Died)
+    assert isinstance(results[3], ProcessDied)
     assert "9" in results[3].how
-    assert isinstance(results[5], Died)
+    assert isinstance(results[5], ProcessDied)
 
 
 # Duplicates
@@ -266,11 +266,11 @@ def test_colour_counts_and_empty_pages_are_not_each_others_copies(tmp_path):
 
 def test_the_largest_stays_and_what_is_tested_on_is_not_trained_on(tmp_path):
     large, small = (check_picture(save(drawing().resize((s, s)), tmp_path / f"{s}.png")) for s in (200, 100))
-    assert which_stay([("a/1.png", small), ("a/2.png", large)]) == (["a/2.png"], [("a/1.png", "a/2.png")])
-    stay, aside = which_stay([("train/a/1.png", large), ("test/a/2.png", small), ("valid/a/3.png", large)])
-    assert stay == ["test/a/2.png"]
-    assert sorted(aside) == [("train/a/1.png", "test/a/2.png"), ("valid/a/3.png", "test/a/2.png")]
-    assert which_stay([("a/1.png", large), ("b/1.png", large)]) == (["a/1.png", "b/1.png"], [])
+    assert choose_kept([("a/1.png", small), ("a/2.png", large)]) == (["a/2.png"], [("a/1.png", "a/2.png")])
+    kept, copies = choose_kept([("train/a/1.png", large), ("test/a/2.png", small), ("valid/a/3.png", large)])
+    assert kept == ["test/a/2.png"]
+    assert sorted(copies) == [("train/a/1.png", "test/a/2.png"), ("valid/a/3.png", "test/a/2.png")]
+    assert choose_kept([("a/1.png", large), ("b/1.png", large)]) == (["a/1.png", "b/1.png"], [])
 
 
 def test_many_pictures_are_compared_at_once(tmp_path):
@@ -278,11 +278,15 @@ def test_many_pictures_are_compared_at_once(tmp_path):
     rng = np.random.default_rng(0)
     many = []
     for number in range(2000):
-        look = rng.integers(0, 256, len(one.look), dtype=np.uint8).tobytes()
-        seen = {"shape_hash": int(rng.integers(0, 2**63)), "look": look, "content": number.to_bytes(4, "big")}
+        look = rng.integers(0, 256, len(one.thumbnail), dtype=np.uint8).tobytes()
+        seen = {
+            "perceptual_hash": int(rng.integers(0, 2**63)),
+            "thumbnail": look,
+            "content_hash": number.to_bytes(4, "big"),
+        }
         many.append(type(one)(**{**one.__dict__, **seen}))
     many[7] = many[1500] = one
-    many[1999] = type(one)(**{**many[3].__dict__, "content": b"other bytes"})
+    many[1999] = type(one)(**{**many[3].__dict__, "content_hash": b"other bytes"})
     assert find_duplicates(many) == [[3, 1999], [7, 1500]]
 
 

@@ -20,15 +20,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app import web_server as app_server
+from lab_kit.errors import UserError
+from lab_kit.feedback.store import Store
+from lab_kit.paths import code_root
+from lab_kit.serving.inference_queue import InferenceQueue
+from lab_kit.serving.limits import RequestError, RequestLimits
 from tests import web_server
 from tests.web_server import drawing, encoded, form, head, in_base64, post, post_json, say, served
-from text_recognizer.errors import UserError
-from text_recognizer.feedback.store import Store
-from text_recognizer.paths import package_root
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.web import server
-from text_recognizer.web.limits import Limits, Refusal
-from text_recognizer.web.pool import Pool
 
 SIGNS = ("1", "-", "0")
 
@@ -137,7 +137,7 @@ def test_what_is_kept_is_on_disk_when_it_is_acknowledged_and_gone_when_it_is_for
         assert (status, answer["kept"]) == (200, True)
         [row] = Store.open(store.path).readings()
         assert (row.text, row.label, row.how, row.id) == ("1", "0", "pen", answer["id"])
-        assert Store.open(store.path).drawn(row.id) == content
+        assert Store.open(store.path).original_file(row.id) == content
         assert np.array_equal(row.seen, Recognizer.load(model).prepare(drawing("1")))
         assert post_json(port, "/correct", id=row.id, label="-")[0] == 200  # thinks better of it
         [row] = Store.open(store.path).readings()
@@ -175,7 +175,7 @@ def test_a_store_that_cannot_be_written_is_said_and_reading_goes_on(model):
         def keep(self, *arguments: object) -> str:
             raise UserError("The disk is full.")
 
-        def drawn(self, id: str) -> bytes:
+        def original_file(self, id: str) -> bytes:
             return b""
 
         correct = forget = keep
@@ -184,7 +184,7 @@ def test_a_store_that_cannot_be_written_is_said_and_reading_goes_on(model):
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("text_recognizer.web.app._drift", lambda service: [])
+        patch.setattr("app.web_app._drift_routes", lambda service: [])
         with served(model, Full()) as (port, _):
             content = in_base64(encoded(drawing("1")))
             for answer in (
@@ -267,20 +267,20 @@ def test_metrics_count_what_has_happened(model, store):
 
 def test_a_pool_refuses_what_it_cannot_do_and_drops_what_nobody_wants():
     async def scene() -> None:
-        pool, gate, made = Pool(1, 2, waiting=30), threading.Event(), []
+        pool, gate, made = InferenceQueue(1, 2, wait_timeout_s=30), threading.Event(), []
         first = asyncio.create_task(pool.call(gate.wait))
         while pool.waiting or not pool.active:
             await asyncio.sleep(0.001)
         left = asyncio.Event()
-        unwanted = asyncio.create_task(pool.call(made.append, "unwanted", gone=left.wait))
+        unwanted = asyncio.create_task(pool.call(made.append, "unwanted", wait_for_disconnect=left.wait))
         wanted = asyncio.create_task(pool.call(made.append, "wanted"))
         await asyncio.sleep(0)
         assert pool.full
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             await pool.call(made.append, "too many")
         assert (refused.value.status, refused.value.retry_after) == (429, 1)
         left.set()
-        with pytest.raises(Refusal):
+        with pytest.raises(RequestError):
             await unwanted
         gate.set()
         await asyncio.gather(first, wanted)
@@ -296,10 +296,10 @@ def test_a_pool_refuses_what_it_cannot_do_and_drops_what_nobody_wants():
 
 def test_what_has_waited_too_long_is_refused_and_not_done():
     async def scene() -> None:
-        pool, made = Pool(1, 10, waiting=0.01), []
+        pool, made = InferenceQueue(1, 10, wait_timeout_s=0.01), []
         first = asyncio.create_task(pool.call(time.sleep, 0.1))
         await asyncio.sleep(0.03)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             await pool.call(made.append, "late")
         assert refused.value.reason == "waited"
         await first
@@ -350,7 +350,7 @@ def test_large_photos_do_not_keep_those_waiting_who_write(model):
 
 
 def test_what_takes_too_long_is_given_up(model):
-    with served(model, limits=Limits(answering=0.05)) as (port, service):
+    with served(model, limits=RequestLimits(answer_timeout_s=0.05)) as (port, service):
         gate, prepare = threading.Event(), service.recognizer.prepare
         service.recognizer.prepare = lambda picture: gate.wait(30) and prepare(picture)
         status, _, answer = post(port, encoded(drawing("1")), "image/png")
@@ -381,9 +381,9 @@ def test_what_is_being_read_is_still_answered_when_it_ends(model):
 
 
 def start(*words: object) -> subprocess.Popen:
-    command = [sys.executable, "-m", "text_recognizer.web", *map(str, words)]
+    command = [sys.executable, "-m", "app", *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=package_root(), **pipes)
+    return subprocess.Popen(command, cwd=code_root(), **pipes)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -418,16 +418,16 @@ def test_what_cannot_be_served_is_said_in_one_line(model, tmp_path):
             "no shipped model|not a shipped model": {"folder": tmp_path, "port": 0},
             "There is no port": {"folder": model, "port": 70_000},
             "has no address": {"folder": model, "host": "no.such.host.invalid", "port": 0},
-            "no SQLite database": {"folder": model, "port": 0, "feedback": tmp_path / "letter.sqlite"},
+            "not an SQLite database": {"folder": model, "port": 0, "feedback": tmp_path / "letter.sqlite"},
             "without model.int8.onnx": {"folder": model, "port": 0, "backend": "int8"},
             "workers must be": {"folder": model, "port": 0, "workers": 0},
             "queue must be": {"folder": model, "port": 0, "queue": 0},
         }
         for words, settings in wrong.items():
             with pytest.raises(UserError, match=words) as said:
-                server.serve(**settings)
+                app_server.serve(**settings)
             assert "\n" not in str(said.value)
         process = start(model, "--port", taken)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
-    assert re.fullmatch(r"error: Port \d+ of 127.0.0.1 cannot be used \(.*\): name another with --port.\n", err)
+    assert re.fullmatch(r"error: Port \d+ of 127.0.0.1 cannot be used \(.*\)\. Choose another with --port\.\n", err)

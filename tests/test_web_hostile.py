@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
+from lab_kit.serving import http_protocol, requests
+from lab_kit.serving.limits import BodyReceiver, RequestError, RequestLimits
 from tests import web_server
 from tests.web_server import drawing, encoded, form, head, in_base64, post, say, served
-from text_recognizer.web import protocol, submission
-from text_recognizer.web.limits import Inbox, Limits, Refusal
 
-LIMITS = Limits(bytes=300_000, pixels=4_000_000, receiving=0.5)
+LIMITS = RequestLimits(max_bytes=300_000, max_pixels=4_000_000, receive_timeout_s=0.5)
 PNG = encoded(drawing("1"))
 JPEG = encoded(drawing("1"), "JPEG")
 
@@ -29,7 +29,7 @@ JPEG = encoded(drawing("1"), "JPEG")
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "HEAD_SECONDS", 0.5)
+        patch.setattr(http_protocol, "HEADER_TIMEOUT_S", 0.5)
         with served(web_server.ship(tmp_path_factory.mktemp("shipped")), limits=LIMITS) as (number, _):
             yield number
 
@@ -102,7 +102,7 @@ HOSTILE: dict[str, tuple[bytes, set[int]]] = {
     "thin": (sent(png(100_000, 1, bytes(100_001))), {413, 415}),
     "no width": (sent(png(0, 9)), {415}),
     "one pixel": (sent(encoded(Image.new("L", (1, 1)))), {415}),
-    "more bytes than allowed": (sent(PNG + bytes(LIMITS.bytes)), {413}),
+    "more bytes than allowed": (sent(PNG + bytes(LIMITS.max_bytes)), {413}),
     # nothing written
     "white": (sent(encoded(Image.new("L", (280, 280), 255))), {422}),
     "black": (sent(encoded(Image.new("RGB", (280, 280)))), {422}),
@@ -161,8 +161,8 @@ HOSTILE: dict[str, tuple[bytes, set[int]]] = {
     "address instead of a picture": (as_json({"picture": "http://127.0.0.1/latest/meta-data,x"}), {400}),
     "path instead of a picture": (as_json({"picture": "../../etc/passwd"}), {400, 415}),
     "base64 of HTML": (as_json({"picture": in_base64(b"<html></html>")}), {415}),
-    "too much base64": (as_json({"picture": in_base64(bytes(LIMITS.bytes + 60_000))}), {413}),
-    "a bit too much base64": (as_json({"picture": in_base64(PNG + bytes(LIMITS.bytes - len(PNG) + 10))}), {413}),
+    "too much base64": (as_json({"picture": in_base64(bytes(LIMITS.max_bytes + 60_000))}), {413}),
+    "a bit too much base64": (as_json({"picture": in_base64(PNG + bytes(LIMITS.max_bytes - len(PNG) + 10))}), {413}),
     "keep that is a word": (as_json({"picture": in_base64(PNG), "keep": "yes"}), {422}),
     "how that is a list": (as_json({"picture": in_base64(PNG), "how": []}), {422}),
     "keeping what cannot be kept": (as_json({"picture": in_base64(PNG), "keep": True}), {422}),
@@ -260,7 +260,7 @@ def test_many_slow_ones_do_not_keep_the_others_waiting(port):
 
 
 def test_too_many_connections_are_turned_away_and_the_first_ones_served(tmp_path, monkeypatch):
-    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 3)
     with served(web_server.ship(tmp_path / "shipped")) as (port, _):
         early = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         status, _, body = say(port, b"")
@@ -273,13 +273,13 @@ def test_too_many_connections_are_turned_away_and_the_first_ones_served(tmp_path
 
 def test_together_they_may_not_send_more_than_fits():
     async def scene() -> None:
-        inbox = Inbox(replace(LIMITS, together=200_000))
+        receiver = BodyReceiver(replace(LIMITS, max_total_bytes=200_000))
 
         async def send(size: int, wait: asyncio.Event | None = None) -> int:
             async def receive() -> dict[str, object]:
                 return {"type": "http.request", "body": bytes(size), "more_body": False}
 
-            async with inbox.body(Request({"type": "http", "headers": []}, receive), LIMITS.bytes) as body:
+            async with receiver.receive(Request({"type": "http", "headers": []}, receive), LIMITS.max_bytes) as body:
                 if wait is not None:
                     await wait.wait()
                 return len(body)
@@ -288,7 +288,7 @@ def test_together_they_may_not_send_more_than_fits():
         first = asyncio.create_task(send(180_000, answered))
         await asyncio.sleep(0)
         assert await send(10_000) == 10_000
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             await send(30_000)
         assert refused.value.status == 429
         answered.set()
@@ -306,8 +306,8 @@ def test_together_they_may_not_send_more_than_fits():
 def test_a_body_of_the_largest_size_is_understood_or_not_at_once(make: Callable[[], bytes]):
     body = make()
     start = time.process_time()
-    with pytest.raises(Refusal) as refused:
-        submission.with_picture("application/json", body)
+    with pytest.raises(RequestError) as refused:
+        requests.parse_predict_request("application/json", body)
     assert refused.value.status == 400
     assert time.process_time() - start < 5
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lab_kit.feedback.store import Store
 from tests import web_server
 from tests.web_server import drawing, encoded, served
-from text_recognizer.feedback.store import Store
 
 playwright_api = pytest.importorskip("playwright.sync_api")
 expect = playwright_api.expect
@@ -179,7 +179,7 @@ def test_nothing_is_kept_without_consent_and_what_is_kept_can_be_forgotten(model
     page.get_by_role("button", name="No, this is").click()
     page.locator("#label").fill("x")
     page.keyboard.press("Enter")
-    expect(page.locator("#told")).to_contain_text("Not kept. 'x' is not among the 3 classes")
+    expect(page.locator("#told")).to_contain_text("Not kept. 'x' is not one of the 3 classes")
     visit.faults.clear()  # the browser's own line on status 422
     page.locator("#label").fill(RING)
     page.keyboard.press("Enter")

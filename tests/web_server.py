@@ -16,13 +16,13 @@ import uvicorn
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 
+from app.prediction_service import PredictionService
+from app.web_app import create_app
+from app.web_server import LOOPBACK_NAMES, GracefulServer
+from lab_kit.serving.http_protocol import HttpProtocol
+from lab_kit.serving.limits import RequestLimits
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.model_card import CARD, ONNX, ModelCard, file_digest
-from text_recognizer.web.app import app
-from text_recognizer.web.limits import Limits
-from text_recognizer.web.protocol import Connection
-from text_recognizer.web.server import HERE, Server
-from text_recognizer.web.service import Service
 
 CLASSES = ("1", "-", "0", "<P>")  # a bar that stands, one that lies, a ring, and nothing
 
@@ -103,18 +103,18 @@ def in_base64(content: bytes) -> str:
 
 @contextmanager
 def served(
-    folder: Path, store: object = None, workers: int = 1, queue: int = 32, limits: Limits | None = None
-) -> Iterator[tuple[int, Service]]:
+    folder: Path, store: object = None, workers: int = 1, queue: int = 32, limits: RequestLimits | None = None
+) -> Iterator[tuple[int, PredictionService]]:
     """Serve a shipped model in a thread of this process; gives its port and what serves it."""
-    service = Service(Recognizer.load(folder), store, workers, queue, limits or Limits())
+    service = PredictionService(Recognizer.load(folder), store, workers, queue, limits or RequestLimits())
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         settings = uvicorn.Config(
-            app(service, HERE), http=Connection, ws="none", log_level="error", lifespan="off", server_header=False,
-            timeout_graceful_shutdown=1,
+            create_app(service, LOOPBACK_NAMES), http=HttpProtocol, ws="none", log_level="error", lifespan="off",
+            server_header=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
-        server = Server(settings, service)
+        server = GracefulServer(settings, service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

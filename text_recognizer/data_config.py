@@ -1,4 +1,4 @@
-"""What a model needs to know of the data, apart from both: who uses a model needs nothing else of how it learned."""
+"""Shapes and class names that a model needs from its dataset."""
 
 from dataclasses import dataclass
 

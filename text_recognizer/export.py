@@ -1,12 +1,10 @@
-"""Everything that a trained model needs, and nothing else, in one folder.
+"""Export a trained model: write all that it needs into one folder.
 
 python -m text_recognizer.export training/logs/EMNIST-ResNet/version_0
 """
 
 import json
 import logging
-import secrets
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,18 +17,20 @@ from rich.table import Table
 from safetensors.torch import save_file
 from torch import Tensor
 
-from text_recognizer import atomic
+from lab_kit import atomic_write
+from lab_kit.checks import check_at_least
+from lab_kit.errors import UserError
+from lab_kit.feedback.image_statistics import Reference, measure_reference
+from lab_kit.paths import readable
+from lab_kit.program import run as run_program
+from lab_kit.serving import onnx_file
 from text_recognizer.data import BaseDataModule
-from text_recognizer.data.characters import BLANK, SPECIAL_TOKENS
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
-from text_recognizer.program import run as run_program
+from text_recognizer.data.character_mapping import BLANK, SPECIAL_TOKENS
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.shipping import network, onnx_file
-from text_recognizer.shipping.decoding import Reading
+from text_recognizer.shipping import shipped_network
 from text_recognizer.shipping.held_out import error_rate, held_out, load_data, seen_classes
 from text_recognizer.shipping.model_card import CARD, INT8, ONNX, WEIGHTS, ModelCard, file_digest
-from text_recognizer.shipping.quantities import reference
+from text_recognizer.shipping.read_logits import Reading
 from text_recognizer.shipping.shippable_run import ShippableRun
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ FOR_CALIBRATION = 512  # pictures; more change nothing
 FOR_REFERENCE = 2_000
 CHUNK = 64
 # How the pictures of a data class came about, which `Recognizer.prepare` imitates.
-LAYOUTS = {"MNIST": "mass", "FashionMNIST": "thing", "EMNIST": "box", "EMNISTLines": "line", "ImageFolder": "picture"}
+LAYOUTS = {"MNIST": "mass", "FashionMNIST": "object", "EMNIST": "box", "EMNISTLines": "line", "ImageFolder": "picture"}
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
 
 
@@ -55,8 +55,7 @@ def export(run: Path, out: Path | None = None, pictures: int = 1_000) -> None:
         out: the folder to write; `shipped` in the run's folder, if not given. A shipped model there is replaced.
         pictures: test pictures to compare on.
     """
-    if pictures < 1:
-        raise UserError(f"pictures must be at least 1, not {pictures}.")
+    check_at_least(1, pictures=pictures)
     target = run / SHIPPED if out is None else out
     _check_target(target)
     trained = ShippableRun.read(run)
@@ -64,14 +63,8 @@ def export(run: Path, out: Path | None = None, pictures: int = 1_000) -> None:
     data = _with_pictures(card)
     if data is not None and card.kind != "line":  # EMNIST's mapping has marks, of which there are no pictures
         card = replace(card, choices=seen_classes(data))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{target.name}.{secrets.token_hex(4)}{atomic.UNFINISHED}")
-    unfinished.mkdir()
-    try:
+    with atomic_write.replaced_folder(target) as unfinished:
         card = _write(unfinished, card, trained.weights, data, pictures)
-        _put_in_place(unfinished, target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     _say(target, card)
 
 
@@ -138,7 +131,7 @@ def _write(
 ) -> ModelCard:
     """Write and check all files; return the card with what was found."""
     save_file(weights, folder / WEIGHTS)
-    model = network.load(card, weights)
+    model = shipped_network.load(card, weights)
     onnx_file.write(model, card.input_dims, folder / ONNX)
     if data is None:
         noise = np.random.default_rng(0).integers(0, 256, (min(pictures, 100), *card.input_dims), dtype=np.uint8)
@@ -147,7 +140,7 @@ def _write(
         inputs, texts = held_out(data, "test", pictures)
         onnx_file.quantize(folder / ONNX, held_out(data, "val", FOR_CALIBRATION)[0], folder / INT8)
     card = replace(card, files={path.name: file_digest(path) for path in sorted(folder.iterdir())})
-    atomic.write_text(card.as_json(), folder / CARD)
+    atomic_write.write_text(card.as_json(), folder / CARD)
 
     logits = {backend: [] for backend in ("torch", "onnx")}
     recognizers = {backend: Recognizer.load(folder, backend) for backend in logits}
@@ -168,10 +161,15 @@ def _write(
             checks[f"{backend}_{name}"] = error_rate(read, texts, card.kind)
         seen, _ = held_out(data, "val", FOR_REFERENCE)
         read = _read(recognizers["onnx"], seen)
-        card = replace(card, reference=reference(seen, read, count_classes=card.kind != "line"))
+        card = replace(card, reference=_reference(seen, read, card.kind))
     card = replace(card, checks=checks)
-    atomic.write_text(card.as_json(), folder / CARD)
+    atomic_write.write_text(card.as_json(), folder / CARD)
     return card
+
+
+def _reference(seen: np.ndarray, read: list[Reading], kind: str) -> Reference:
+    texts, confidences = [reading.text for reading in read], [reading.confidence for reading in read]
+    return measure_reference(seen, texts, confidences, count_classes=kind != "line")
 
 
 def _read(recognizer: Recognizer, inputs: np.ndarray) -> list[Reading]:
@@ -182,17 +180,6 @@ def _read(recognizer: Recognizer, inputs: np.ndarray) -> list[Reading]:
 def _check_target(target: Path) -> None:
     if target.exists() and not (target / CARD).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{readable(target)} is there already, and is no shipped model: choose another --out.")
-
-
-def _put_in_place(unfinished: Path, target: Path) -> None:
-    """Let the finished folder take its place; what was there goes afterwards."""
-    if not target.exists():
-        unfinished.rename(target)
-        return
-    before = target.with_name(f"{target.name}.{secrets.token_hex(4)}{atomic.UNFINISHED}")
-    target.rename(before)
-    unfinished.rename(target)
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def _say(target: Path, card: ModelCard) -> None:

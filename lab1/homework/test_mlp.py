@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models import MLP
-from training import cli
-from training.run_experiment import Run
+from training.run_experiment import PACKAGES, Run
 
 CONFIG = DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=tuple("0123456789"))
 SIZES = {"fc1": 50, "fc2": 40, "fc3": 30}
@@ -47,7 +47,7 @@ def flag(capsys: pytest.CaptureFixture) -> Callable[[str, str, object], None]:
 
     def check(name: str, given: str, expected: object) -> None:
         with pytest.raises(SystemExit):
-            cli.parse(["--model_class", "MLP", "--help"], Run)
+            cli.parse(["--model_class", "MLP", "--help"], Run, PACKAGES)
         described = re.search(rf"^ +--{name} {name.upper()}(.*?)\(type: (\w+)", capsys.readouterr().out, re.M | re.S)
         hint = type(expected).__name__
         assert described, (
@@ -58,7 +58,7 @@ def flag(capsys: pytest.CaptureFixture) -> Callable[[str, str, object], None]:
             f"--help lists --{name}, but says nothing about it. The words come from the docstring of MLP in {FILE}: "
             f"add a line `{name}: ...` under Args."
         )
-        found = getattr(cli.parse(["--model_class", "MLP", f"--{name}", given], Run).settings, name)
+        found = getattr(cli.parse(["--model_class", "MLP", f"--{name}", given], Run, PACKAGES).settings, name)
         assert (found, type(found)) == (expected, type(expected)), (
             f"--{name} {given} gives {found!r}, where {expected!r} was expected. Is the parameter's type `{hint}`?"
         )

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli
 from text_recognizer.data import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models.cnn import CNN, ConvBlock
-from training import cli
-from training.run_experiment import Run
+from training.run_experiment import PACKAGES, Run
 
 CONFIG = DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=tuple("abcdefg"))
 FILE = "text_recognizer/models/cnn.py"
@@ -146,7 +146,7 @@ def test_strided_convolution_replaces_max_pooling(monkeypatch: pytest.MonkeyPatc
 def help_text(capsys: pytest.CaptureFixture) -> Callable[[], str]:
     def read() -> str:
         with pytest.raises(SystemExit):
-            cli.parse(["--model_class", "CNN", "--help"], Run)
+            cli.parse(["--model_class", "CNN", "--help"], Run, PACKAGES)
         return capsys.readouterr().out
 
     return read
@@ -163,7 +163,7 @@ def test_num_blocks_is_a_flag(help_text) -> None:
         "--help lists --num_blocks, but says nothing about it. The words come from the docstring of CNN: add a line "
         "`num_blocks: ...` under Args."
     )
-    found = cli.parse(["--model_class", "CNN", "--num_blocks", "3"], Run).settings.num_blocks
+    found = cli.parse(["--model_class", "CNN", "--num_blocks", "3"], Run, PACKAGES).settings.num_blocks
     assert found == 3, f"--num_blocks 3 gives {found!r}. Is the parameter's type `int`?"
 
 

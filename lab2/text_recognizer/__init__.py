@@ -1,1 +1,9 @@
 """A codebase that learns to read handwriting."""
+
+import importlib.util
+import sys
+
+for package in ("lab_kit", "numpy"):
+    if importlib.util.find_spec(package) is None:
+        sys.stderr.write(f"error: {package} is not installed. Run: make setup, then source .venv/bin/activate\n")
+        sys.exit(2)

@@ -1,4 +1,4 @@
-"""The learning-rate finder: try ever larger steps, and see where the loss falls fastest (Smith, arXiv:1506.01186)."""
+"""The learning-rate finder: try growing learning rates, and find where the loss falls fastest (arXiv:1506.01186)."""
 
 import logging
 import sys
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
-from matplotlib.figure import Figure
 from pytorch_lightning.tuner import Tuner
 from pytorch_lightning.utilities.seed import isolate_rng
 
-from text_recognizer.errors import UserError
-from training import report
+from lab_kit.errors import UserError
+from lab_kit.plots.learning_rates import plot_learning_rates
+
+log = logging.getLogger(__name__)
 
 SKIP_FIRST = 5  # steps before the smoothed loss means anything
 
@@ -56,27 +57,13 @@ def find_lr(
     return LearningRates(rates, losses, float(rates[fall[:before_minimum].argmin()]))
 
 
-def plot_learning_rates(found: LearningRates, path: Path) -> None:
-    """Draw the curve and mark the suggestion."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(found.rates, found.losses, color="#0072B2")
-    at = np.searchsorted(found.rates, found.suggestion)
-    axes.plot(found.suggestion, found.losses[at], "o", color="#D55E00", markersize=9)
-    axes.annotate(
-        f"steepest fall: {found.suggestion:.1e}",
-        (found.suggestion, found.losses[at]),
-        xytext=(12, 12),
-        textcoords="offset points",
-        color="#D55E00",
+def suggest_lr(trainer: pl.Trainer, model: pl.LightningModule, data: pl.LightningDataModule, path: Path) -> None:
+    """Run the finder, draw its curve into the PNG file `path`, and say which flag to use."""
+    found = find_lr(trainer, model, data)
+    plot_learning_rates(found.rates, found.losses, found.suggestion, path)
+    log.info(
+        "The loss falls fastest at a learning rate of %.1e: train with --lr %.1e in place of --find_lr.",
+        found.suggestion,
+        found.suggestion,
     )
-    ceiling = found.losses[0] + 0.5 * (found.losses[0] - found.losses.min())
-    axes.set(
-        xscale="log",
-        xlabel="learning rate",
-        ylabel="training loss (smoothed)",
-        title="Where does the loss fall fastest?",
-        ylim=(None, max(ceiling, found.losses[at])),
-    )
-    axes.grid(alpha=0.3)
-    report.save(figure, path)
+    log.info("Curve: %s", path)

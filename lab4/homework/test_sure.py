@@ -12,7 +12,7 @@ from how_sure import accuracy_interval, bootstrap_interval, is_better
 from scipy import stats
 from torch import Tensor
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 Interval = tuple[float, float]
 EARLIER = "Meet the requirements above first."

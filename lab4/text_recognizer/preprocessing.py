@@ -1,4 +1,4 @@
-"""From a picture file to the numbers that a network was trained on: the half of a model that is not weights."""
+"""Preprocessing: from a picture file to the pixels that a network was trained on."""
 
 import warnings
 from dataclasses import asdict, dataclass
@@ -11,13 +11,12 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
+from lab_kit.datasets.picture_channels import UNREADABLE, on_white, read_array
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
 
 Fit = Literal["pad", "crop", "squash"]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
-# What Pillow raises on files that are no pictures, or damaged, or unfold into more than any camera takes.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 FAINT = 64  # grey levels: a picture with less contrast than this is not stretched to full contrast
 THICK = 8  # strokes are thinner than two eighths of a picture's side
 BORDER = 16  # a picture's border is a sixteenth of its side
@@ -49,7 +48,7 @@ class Preprocessing:
             UserError: it cannot be read.
         """
         if path.suffix.lower() == ".npy":
-            return self._square(_array(path))
+            return self._square(read_array(path))
         try:
             with warnings.catch_warnings(), Image.open(path) as picture:
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -57,7 +56,7 @@ class Preprocessing:
         except UNREADABLE as error:
             raise UserError(
                 f"{readable(path)} cannot be read as a picture ({' '.join(str(error).split())[:100]}). "
-                "`python -m text_recognizer.curation.verify` finds all such files, and moves them aside."
+                "`python -m lab_kit.curation.verify` finds all such files, and moves them aside."
             ) from error
 
     def pixels(self, picture: Image.Image) -> Tensor:
@@ -66,7 +65,7 @@ class Preprocessing:
             raise UserError(f"A picture file cannot have {self.channels} channels: 1 is grey, 3 is colour.")
         if picture.format == "JPEG":
             picture.draft(MODES[self.channels], (2 * self.image_size, 2 * self.image_size))  # decodes a fraction only
-        upright = _on_white(ImageOps.exif_transpose(picture)).convert(MODES[self.channels])
+        upright = on_white(ImageOps.exif_transpose(picture)).convert(MODES[self.channels])
         values = torch.from_numpy(np.array(upright))
         return self._square(values.permute(2, 0, 1) if values.ndim == 3 else values[None])
 
@@ -139,34 +138,3 @@ def _border(picture: Tensor) -> Tensor:
     thick = max(1, min(picture.shape[1:]) // BORDER)
     edges = (picture[:, :thick], picture[:, -thick:], picture[:, :, :thick], picture[:, :, -thick:])
     return torch.cat([edge.flatten(1) for edge in edges], dim=1)
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    """Put a picture with transparent parts on white paper: what is transparent has no shade of its own."""
-    if "transparency" not in picture.info and "A" not in picture.getbands():
-        return picture
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-
-
-def _array(path: Path) -> Tensor:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{readable(path)} is not a NumPy file that can be read.") from error
-    if values.dtype != np.uint8 or values.ndim not in (2, 3):
-        raise UserError(
-            f"{readable(path)} must hold uint8, (height, width, channels), not {values.dtype} {values.shape}."
-        )
-    return torch.from_numpy(values if values.ndim == 3 else values[..., None]).permute(2, 0, 1)
-
-
-def channels_of(path: Path) -> int:
-    """Return how many channels a picture file has: 1 for grey ones, 3 for all others that Pillow reads."""
-    if path.suffix.lower() == ".npy":
-        return len(_array(path))
-    try:
-        with Image.open(path) as picture:
-            return 1 if picture.mode in ("1", "L", "LA", "I", "I;16", "F") else 3
-    except UNREADABLE:
-        return 3  # `read` says what is wrong with it

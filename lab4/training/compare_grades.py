@@ -1,4 +1,4 @@
-"""Is it better to learn from few good pictures, or from all? Train on the best grade alone, then on more and more.
+"""Compare training on the best pictures alone with training on more and more of the others.
 
     python -m training.compare_grades training/logs/ImageFolder-TransferNet/version_0 --test_folder practice/test
 
@@ -16,13 +16,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from text_recognizer import program
-from text_recognizer.curation.apply_review import Step, plan
-from text_recognizer.curation.review_queue import ReviewQueue
+from lab_kit import program
+from lab_kit.checks import check_at_least
+from lab_kit.curation.review_plan import Step, plan
+from lab_kit.curation.review_queue import ReviewQueue
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
 from text_recognizer.data.image_folder import ImageFolder
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
-from training import run_experiment, trained
+from training import load_run, run_experiment
 from training.review import REVIEW
 
 
@@ -50,15 +51,14 @@ def compare_grades(run: Path, test_folder: Path | None = None, seeds: int = 1) -
         test_folder: where pictures to test with are; those of the run, if not given.
         seeds: how often each model is trained, from other random weights. With few pictures one run proves little.
     """
-    if seeds < 1:
-        raise UserError(f"seeds must be at least 1, not {seeds}.")
+    check_at_least(1, seeds=seeds)
     results = compare(run, test_folder, seeds)
     table = Table("grades", "pictures to learn from", "val acc", "test acc", title="What to learn from")
     for column in table.columns:
         column.justify = "right"
     for result in results:
         names = ", ".join(map(str, result.grades))
-        table.add_row(names, str(result.pictures), _in_words(result.val_acc), _in_words(result.test_acc))
+        table.add_row(names, str(result.pictures), _formatted(result.val_acc), _formatted(result.test_acc))
     Console().print(table)
 
 
@@ -68,7 +68,7 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     Raises:
         UserError: it is no run on one's own pictures, or its review has no grades; or as training does.
     """
-    found = trained.load(run)
+    found = load_run.load(run)
     if not isinstance(found.data, ImageFolder):
         raise UserError(f"Grades are for your own pictures, and this run is on {type(found.data).__name__}.")
     if not (found.folder / REVIEW).is_file():
@@ -111,18 +111,18 @@ def _write_set(steps: list[Step], split_of: dict[str, str], grades: tuple[int, .
     return count
 
 
-def _trained_on(folder: Path, found: trained.Trained, test_folder: Path | None, name: str, seed: int) -> dict:
+def _trained_on(folder: Path, found: load_run.LoadedRun, test_folder: Path | None, name: str, seed: int) -> dict:
     """Train with the flags of `found` on other pictures; return the figures of its `metrics.json`."""
     log_dir = found.folder / "grades" / name
     before = set(log_dir.glob("*/*"))
-    flags = ["--config", str(found.folder / trained.CONFIG), "--folder", str(folder), "--log_dir", str(log_dir)]
-    flags += ["--seed", str(found.choice.settings.seed + seed)]
+    flags = ["--config", str(found.folder / load_run.CONFIG), "--folder", str(folder), "--log_dir", str(log_dir)]
+    flags += ["--seed", str(found.config.settings.seed + seed)]
     run_experiment.main(flags + (["--test_folder", str(test_folder)] if test_folder else []))
     (new,) = set(log_dir.glob("*/*")) - before
     return json.loads((new / "metrics.json").read_text(encoding="utf-8"))
 
 
-def _in_words(accuracies: tuple[float, ...]) -> str:
+def _formatted(accuracies: tuple[float, ...]) -> str:
     if len(accuracies) == 1:
         return f"{accuracies[0]:.1%}"
     return f"{statistics.mean(accuracies):.1%} ({min(accuracies):.1%} to {max(accuracies):.1%})"

@@ -1,4 +1,4 @@
-"""What a trained model makes of each picture: where it is wrong, how wrong, and what it mixes up."""
+"""Find out where a trained model is wrong: losses, confusions, precision and recall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from text_recognizer.data.dataset import as_it_is
+from lab_kit.datasets.batch_index_sampler import identity_collate
 from text_recognizer.data.image_folder import ImageFolder
 
 BATCH = 256
@@ -60,7 +60,7 @@ def score(model: pl.LightningModule, data: ImageFolder, splits: Sequence[str] = 
                 continue
             part = data.splits[split]
             batches = [range(start, min(start + BATCH, len(part))) for start in range(0, len(part), BATCH)]
-            for images, truth in DataLoader(part, batch_sampler=batches, collate_fn=as_it_is):
+            for images, truth in DataLoader(part, batch_sampler=batches, collate_fn=identity_collate):
                 logits.append(model(images.to(model.device)).float().cpu())
                 labels.append(truth)
             indices.append(part.indices)

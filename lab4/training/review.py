@@ -1,18 +1,18 @@
-"""Look through a run's pictures, those first that its model was most wrong about, and propose what to do with them.
+"""Review a run's pictures, those with the highest loss first, and propose what to do with them.
 
     python -m training.review training/logs/ImageFolder-TransferNet/version_0
 
-The proposals are in the run's folder, in review.csv. They change nothing until `text_recognizer.curation.apply_review`.
+The proposals are in the run's folder, in review.csv. They change nothing until `lab_kit.curation.apply_review`.
 """
 
 from pathlib import Path
 
-from text_recognizer import program
-from text_recognizer.curation import review_page
-from text_recognizer.curation.review_queue import Picture, ReviewQueue
+from lab_kit import program
+from lab_kit.curation import review_page
+from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.errors import UserError
 from text_recognizer.data.image_folder import ImageFolder
-from text_recognizer.errors import UserError
-from training import trained
+from training import load_run
 from training.interpretation import Scores, score
 
 REVIEW = "review.csv"
@@ -35,7 +35,7 @@ def queue_of(run: str | Path) -> ReviewQueue:
     Raises:
         UserError: it is not the folder of a run on one's own pictures.
     """
-    found = trained.load(run)
+    found = load_run.load(run)
     if not isinstance(found.data, ImageFolder):
         raise UserError(f"A review is for your own pictures, and this run is on {type(found.data).__name__}.")
     return make_queue(score(found.model, found.data), found.data, found.folder / REVIEW)

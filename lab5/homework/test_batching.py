@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from batching import answer_times, capacity, latency
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 EARLIER = "Meet the requirements above first."
 NOBODY = math.nan  # when a request is answered that was refused

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from eight_bits import integer_product, linear, quantize_inputs, quantize_weights, scale_and_zero_point
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 EARLIER = "Meet the requirements above first."
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from drift import first_alarm, ks_statistic, p_value
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 EARLIER = "Meet the requirements above first."
 HERE = Path(__file__).resolve().parent

@@ -1,4 +1,4 @@
-"""How fast a shipped model is on this device, and what 8 bits cost.
+"""Measure how fast a shipped model is on this device, and what 8 bits cost.
 
 python -m text_recognizer.benchmark shipped
 """
@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from text_recognizer import atomic
-from text_recognizer.errors import UserError
-from text_recognizer.paths import package_root, readable
-from text_recognizer.program import run
+from lab_kit import atomic_write
+from lab_kit.errors import UserError
+from lab_kit.paths import code_root, readable
+from lab_kit.plots.speed import plot_speed
+from lab_kit.program import run
 from text_recognizer.shipping.backends import FILES
 from text_recognizer.shipping.model_card import ModelCard
 
@@ -70,8 +71,8 @@ def benchmark(
     target = model if out is None else out
     target.mkdir(parents=True, exist_ok=True)
     content = {"model": card.digest, "model_class": card.model_class, "threads": threads, "rounds": rounds} | results
-    atomic.write_text(json.dumps(content, indent=1) + "\n", target / "benchmark.json")
-    _plot(results, card, target / "benchmark.png")
+    atomic_write.write_text(json.dumps(content, indent=1) + "\n", target / "benchmark.json")
+    plot_speed(results, NAMES, PERCENTILES, target / "benchmark.png")
     _print(results, card, len(inputs) if texts is not None else 0, target)
 
 
@@ -89,8 +90,8 @@ def _test_pictures(card: ModelCard, count: int) -> tuple[np.ndarray, list[str] |
 
 def _measured(model: Path, backend: str, inputs: Path, threads: int, seconds: float, read_all: bool) -> dict[str, Any]:
     words = [model.resolve(), backend, inputs, threads, seconds, read_all]
-    command = [sys.executable, "-m", "text_recognizer.shipping.measure", *map(str, words)]
-    done = subprocess.run(command, cwd=package_root(), capture_output=True, text=True)
+    command = [sys.executable, "-m", "text_recognizer.measure_speed", *map(str, words)]
+    done = subprocess.run(command, cwd=code_root(), capture_output=True, text=True)
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["it ended without a word"]
         raise UserError(f"{NAMES[backend]} could not be measured: {lines[-1].removeprefix('error: ')}")
@@ -152,53 +153,6 @@ def _print(results: dict[str, dict[str, Any]], card: ModelCard, count: int, targ
                 soft_wrap=True,
             )
     console.print(f"{readable(target / 'benchmark.json')}, {readable(target / 'benchmark.png')}", soft_wrap=True)
-
-
-def _plot(results: dict[str, dict[str, Any]], card: ModelCard, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    colours = {"torch": "#D55E00", "onnx": "#0072B2", "int8": "#009E73"}  # Okabe and Ito, 2008
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for row, (backend, of) in enumerate(results.items()):
-        times = [of[f"p{p}_ms"] for p in PERCENTILES]
-        left.plot([times[0], times[-1]], [row, row], color=colours[backend], linewidth=3, alpha=0.4)
-        for value, marker, p in zip(times, "o|D", PERCENTILES, strict=True):
-            left.plot(value, row, marker, color=colours[backend], markersize=10, markeredgewidth=2)
-            place, align = ((0, 11), "bottom") if p != 95 else ((0, -11), "top")  # or neighbours would overlap
-            about = {"textcoords": "offset points", "ha": "center", "va": align, "size": 8}
-            left.annotate(f"p{p}: {value:.2f}", (value, row), place, **about)
-        sizes = sorted(of["batch_ms"])
-        waits = [of["batch_ms"][size] for size in sizes]
-        rates = [1e3 * size / wait for size, wait in zip(sizes, waits, strict=True)]
-        right.plot(waits, rates, "o-", color=colours[backend], label=NAMES[backend], markersize=4)
-        for size, wait, rate in zip(sizes, waits, rates, strict=True):
-            if size in (1, 8, 64):
-                right.annotate(str(size), (wait, rate), (4, -11), textcoords="offset points", size=8)
-    left.set_yticks(range(len(results)), [NAMES[backend] for backend in results])
-    left.set_ylim(len(results) - 0.5, -0.6)
-    left.set_xscale("log")
-    right.set_xscale("log")
-    for axes in (left, right):
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(_some_minor)
-    left.set_xlabel("milliseconds for one picture")
-    left.set_title("How long one picture takes", fontsize=13)
-    right.set_xlabel("milliseconds until all pictures of a batch (1, 8, 64, ...) are answered")
-    right.set_ylabel("pictures per second")
-    right.set_title("What batching gives, and what it costs", fontsize=13)
-    right.set_ylim(bottom=0)
-    left.margins(x=0.15)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    for axes in (left, right):
-        axes.grid(alpha=0.3, which="both")
-    with atomic.replaced(path) as unfinished:
-        figure.savefig(unfinished, dpi=120, format="png")
-
-
-def _some_minor(value: float, _: int) -> str:
-    """Label 2 and 5 between the powers of ten."""
-    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
 
 
 if __name__ == "__main__":

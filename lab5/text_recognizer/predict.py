@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
-from text_recognizer.program import run
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
+from lab_kit.program import run
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.backends import Backend
-from text_recognizer.shipping.decoding import Reading
+from text_recognizer.shipping.read_logits import Reading
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""A shipped model: one folder, one class, one call."""
+"""The Recognizer: load a shipped model from its folder, and read pictures with it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from text_recognizer.errors import UserError
+from lab_kit.datasets.folder_to_csv import read_folder
+from lab_kit.errors import UserError
 from text_recognizer.shipping.backends import Backend, open_network
-from text_recognizer.shipping.decoding import Reading, read_classes, read_lines
-from text_recognizer.shipping.folder_to_csv import read_folder
 from text_recognizer.shipping.model_card import ModelCard
+from text_recognizer.shipping.read_logits import Reading, read_classes, read_lines
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -76,7 +76,7 @@ class Recognizer:
 
     def predict_folder(self, folder: str | Path, table: str | Path, chunk: int = 64) -> dict[str, int]:
         """Read all pictures of a folder into a CSV file, `chunk` at a time, as `read_folder` says."""
-        return read_folder(self, Path(folder), Path(table), chunk)
+        return read_folder(self.prepare, self.read, Path(folder), Path(table), chunk)
 
     def prepare(self, picture: Picture) -> np.ndarray:
         """Return what the network sees of a picture: (C, H, W) uint8.
@@ -86,14 +86,16 @@ class Recognizer:
         """
         if self._preprocessing is not None:
             return self._as_in_lab_4(picture)
-        from text_recognizer import photo
+        from lab_kit import photo
 
         opened = _opened(picture)
         _, height, width = self.card.input_dims
         layout = self.card.preprocessing["layout"]
         if layout == "line":
-            return photo.line(opened, height, width)[None]
-        return (photo.thing(opened, height) if layout == "thing" else photo.character(opened, layout, height))[None]
+            return photo.prepare_line(opened, height, width)[None]
+        if layout == "object":
+            return photo.crop_object(opened, height)[None]
+        return photo.prepare_character(opened, layout, height)[None]
 
     def read(self, inputs: np.ndarray) -> list[Reading]:
         """Read what `prepare` has returned, or pictures of the training data: (N, C, H, W) uint8 -> N readings.
@@ -127,7 +129,7 @@ def _opened(picture: Picture) -> Image.Image:
     if isinstance(picture, Image.Image):
         return picture
     if isinstance(picture, str | Path):
-        from text_recognizer.photo import open_picture
+        from lab_kit.photo import open_picture
 
         return open_picture(Path(picture))
     if (

@@ -1,4 +1,4 @@
-"""What visitors corrected, as something to learn from: pictures on disk, and a mixture with those of the run."""
+"""Visitors' corrections as training data: read them from disk, and mix them with the run's own pictures."""
 
 import copy
 import hashlib
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from text_recognizer.data.picture_files import PictureFile, find_pictures
+from lab_kit.datasets.picture_files import PictureFile, find_pictures
+from lab_kit.errors import UserError
+from lab_kit.feedback.class_folders import label_from_folder
+from lab_kit.paths import readable
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
-from text_recognizer.feedback.names import label_of
-from text_recognizer.paths import readable
 from text_recognizer.preprocessing import Preprocessing
 
 FEWEST = 10  # corrections of which some can be spared to test with
@@ -42,7 +42,7 @@ class Corrections:
 
 
 def read(folder: Path, config: DataConfig, held_out: float) -> Corrections:
-    """Read what `text_recognizer.feedback.export` has written; folders that bear a class's own name are fine, too.
+    """Read what `app.corrections_export` has written; folders that bear a class's own name are fine, too.
 
     Args:
         folder: one sub-folder per class.
@@ -66,7 +66,7 @@ def read(folder: Path, config: DataConfig, held_out: float) -> Corrections:
 def _label(picture: PictureFile, folder: Path, mapping: Sequence[str]) -> str:
     if picture.label in mapping:
         return picture.label
-    label = label_of(picture.label)
+    label = label_from_folder(picture.label)
     if label not in mapping:
         raise UserError(
             f"{readable(folder / picture.file)} is of the class '{label}', which is not one of the "
@@ -78,12 +78,12 @@ def _label(picture: PictureFile, folder: Path, mapping: Sequence[str]) -> str:
 def _pixels(path: Path, size: tuple[int, int, int]) -> Tensor:
     channels, height, width = size
     # Pictures that the network saw need no more preparation; others are told by their size.
-    as_it_is = Preprocessing(max(height, width), channels, "crop", False, (0.0,), (1.0,))
-    image = as_it_is.read(path)
+    unchanged = Preprocessing(max(height, width), channels, "crop", False, (0.0,), (1.0,))
+    image = unchanged.read(path)
     if _size_on_disk(path) != (height, width):
         raise UserError(
             f"{readable(path)} is not {height} x {width} pixels, as this run's network sees pictures. "
-            "`python -m text_recognizer.feedback.export` writes such."
+            "`python -m app.corrections_export` writes such."
         )
     return image
 

@@ -1,4 +1,4 @@
-"""Let a trained model learn what visitors corrected, without forgetting what it knew.
+"""Fine-tune a trained model on visitors' corrections without forgetting what it knew.
 
     python -m training.fine_tune training/logs/EMNIST-ResNet/version_0 corrections
 
@@ -22,16 +22,18 @@ from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from text_recognizer import program
-from text_recognizer.data.dataset import as_it_is
-from text_recognizer.errors import UserError
-from text_recognizer.lit_models.checkpoint import load_weights
-from text_recognizer.paths import readable
-from training import cli, console, corrections, hardware, run_folder, trained
-from training.callbacks import BestMetrics, Stopwatch, TestPredictions
+from lab_kit import program
+from lab_kit.checks import check_at_least
+from lab_kit.datasets.batch_index_sampler import identity_collate
+from lab_kit.errors import UserError
+from lab_kit.experiment import cli, console, run_folder
+from lab_kit.experiment.interrupts import Interrupted, graceful_exit
+from lab_kit.experiment.record import RunRecord, run_facts
+from lab_kit.experiment.trainer import make_trainer
+from lab_kit.paths import readable
+from training import corrections, load_run
 from training.corrections import Corrections, Mixture
-from training.run_experiment import HERE, Run, make_model, make_trainer, parameters
-from training.stopping import Stopped, stoppable
+from training.run_experiment import LOG_DIR, PACKAGES, Run, make_model
 
 log = logging.getLogger("training")
 
@@ -86,7 +88,7 @@ def fine_tune(
 
     Args:
         run: the folder of a run on characters or on your own pictures, the one whose model was shipped.
-        folder: the corrections, as `python -m text_recognizer.feedback.export` writes them.
+        folder: the corrections, as `python -m app.corrections_export` writes them.
         epochs: at most; it ends as soon as all corrections that it learns from are read right.
         share: of the corrections in what is learned from, between 0 and 1.
         lr: learning rate.
@@ -98,8 +100,7 @@ def fine_tune(
         raise UserError(f"share must be between 0 and 1, not {share}.")
     if not 0 <= held_out < 1:
         raise UserError(f"held_out must be at least 0 and below 1, not {held_out}.")
-    if sample < 1:
-        raise UserError(f"sample must be at least 1, not {sample}.")
+    check_at_least(1, sample=sample)
 
     def work(arguments: Sequence[str]) -> None:
         console.set_up()
@@ -107,7 +108,7 @@ def fine_tune(
         _print(before, after)
         log.info("Ship it: python -m text_recognizer.export %s", readable(new))
 
-    stoppable(work)([])
+    graceful_exit(work)([])
 
 
 def tune(
@@ -125,61 +126,56 @@ def tune(
     Raises:
         UserError: it is no run on characters or pictures, or the corrections are not for it.
     """
-    choice = _choice(run, epochs, lr, log_dir)
-    if choice.data_class.task == "line":
+    config = _config(run, epochs, lr, log_dir)
+    if config.data_class.task == "line":
         raise UserError(
             f"{readable(run)} reads lines, and fine-tuning is for characters and pictures. Corrected lines are in "
             "_lines/labels.csv; to train the run itself further, use --load_checkpoint with its checkpoints/best.ckpt."
         )
-    data = choice.data_class(**choice.arguments(choice.data_class))
+    data = config.data_class(**config.kwargs_for(config.data_class))
     found = corrections.read(folder, data.config(), held_out)
-    settings = Run(**choice.arguments(Run))
-    pl.seed_everything(choice.settings.seed, workers=True, verbose=False)
-    model = make_model(choice, settings, data.config())
+    settings = Run(**config.kwargs_for(Run))
+    pl.seed_everything(config.settings.seed, workers=True, verbose=False)
+    model = make_model(config, settings, data.config())
     data.prepare_data()
     data.setup()
     new = found.like(data.splits["train"], ~found.held_out)
     data.source_used = f"{data.source_used}, and {len(new)} corrections by visitors"
-    data.splits["train"] = Mixture(data.splits["train"], new, sample, share, choice.settings.seed)
+    data.splits["train"] = Mixture(data.splits["train"], new, sample, share, config.settings.seed)
     for split in ("val", "test"):
         data.splits[split] = corrections.at_most(data.splits[split], TESTED)
     before = measure(model, found, data.splits["val"])
     log.info("%d corrections: %d to learn from, %d to test with", len(found.labels), len(new), before.held_out[1])
-    with _without_resuming(), run_folder.opened(settings, HERE / "logs") as opened:
-        opened.write_config(choice.yaml)
-        best, watch, predictions = BestMetrics(), Stopwatch(), TestPredictions()
+    with _without_resuming(), run_folder.opened(settings, LOG_DIR) as opened:
+        opened.write_config(config.yaml)
+        record = RunRecord()
         learned = LearnedCorrections(new, share)
-        trainer = make_trainer(choice, settings, opened, [FrozenStatistics(), learned, best, watch, predictions])
+        trainer = make_trainer(config, settings, opened, [FrozenStatistics(), learned, *record.callbacks])
         trainer.checkpoint_callback.monitor = MONITOR
         trainer.fit(model, datamodule=data)
-        load_weights(model, best.checkpoint, settings.model_class, data.config().mapping)
+        metrics = record.load_best_weights(trainer, model)
         after = measure(model, found, data.splits["val"])
-        facts = {
-            "source": data.source_used,
-            "hardware": hardware.in_words(trainer, settings.tune),
-            "parameters": parameters(model),
-            "seconds": watch.seconds,
-            "samples_per_second": watch.samples_per_second,
+        facts = run_facts(trainer, model, data, settings.tune) | {
             "fine_tuned_from": str(Path(run).resolve()),
             "before": vars(before),
             "after": vars(after),
         }
-        metrics = best.metrics | trainer.test(model, datamodule=data, verbose=False)[0]
-        opened.report(metrics | facts, predictions, data, title=f"{settings.model_class}, fine-tuned")
+        metrics |= trainer.test(model, datamodule=data, verbose=False)[0]
+        opened.write_report(metrics | facts, record.predictions, data, title=f"{settings.model_class}, fine-tuned")
     return opened.path, before, after
 
 
-def _choice(run: Path, epochs: int, lr: float, log_dir: Path | None) -> cli.Choice:
+def _config(run: Path, epochs: int, lr: float, log_dir: Path | None) -> cli.Config:
     """Return the flags of the run, but for those that fine-tuning decides."""
-    config, best = run / trained.CONFIG, run / trained.BEST
+    config, best = run / load_run.CONFIG, run / load_run.BEST
     for path in (config, best):
         if not path.is_file():
             raise UserError(f"{readable(run)} is not the folder of a run: it has no {path.relative_to(run)}.")
     own = {"max_epochs": str(epochs), "lr": str(lr), "load_checkpoint": str(best)}
     own |= {"log_dir": "null" if log_dir is None else str(log_dir)}
-    known = vars(cli.parse(["--config", str(config)], Run).settings)
+    known = vars(cli.parse(["--config", str(config)], Run, PACKAGES).settings)
     flags = [f"--{name}={value}" for name, value in (PLAIN | own).items() if name in known]
-    return cli.parse(["--config", str(config), *flags], Run)
+    return cli.parse(["--config", str(config), *flags], Run, PACKAGES)
 
 
 def measure(model: pl.LightningModule, found: Corrections, validation: Dataset) -> Figures:
@@ -199,7 +195,7 @@ def right(model: pl.LightningModule, data: Dataset) -> torch.Tensor:
     batches = [range(start, min(start + BATCH, len(data))) for start in range(0, len(data), BATCH)]
     found = [torch.zeros(0, dtype=torch.bool)]
     with torch.inference_mode():
-        for images, labels in DataLoader(data, batch_sampler=batches, collate_fn=as_it_is):
+        for images, labels in DataLoader(data, batch_sampler=batches, collate_fn=identity_collate):
             found.append(model(images.to(model.device)).argmax(dim=1).cpu() == labels)
     model.train(training)
     return torch.cat(found)
@@ -248,7 +244,7 @@ def _without_resuming() -> Iterator[None]:
     """After Ctrl-C, do not advise to resume the run: that would go on without the corrections."""
     try:
         yield
-    except Stopped as stopped:
+    except Interrupted as stopped:
         stopped.advice = "Start it again with the same command: the run that it began with is as it was."
         raise
 
@@ -262,7 +258,7 @@ def _print(before: Figures, after: Figures) -> None:
     }
     for name, words in names.items():
         if (count := getattr(before, name)[1]) > 0:
-            table.add_row(f"{words} ({count:,})", *(_in_words(*getattr(each, name)) for each in (before, after)))
+            table.add_row(f"{words} ({count:,})", *(_formatted(*getattr(each, name)) for each in (before, after)))
     Console().print(table)
     lost = (before.validation[0] - after.validation[0]) / before.validation[1]
     if lost > MUCH:
@@ -275,7 +271,7 @@ def _print(before: Figures, after: Figures) -> None:
         )
 
 
-def _in_words(count: int, of: int) -> str:
+def _formatted(count: int, of: int) -> str:
     return f"{count} of {of}" if of < 1000 else f"{count / of:.1%}"
 
 

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from matplotlib.animation import FuncAnimation
 
-from training import notebook
-from training.notebook import BLUE, GRAY, GREEN, ORANGE, RED
-from training.player import play
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GRAY, GREEN, ORANGE, RED
+from lab_kit.notebooks.player import play
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 torch.manual_seed(1)

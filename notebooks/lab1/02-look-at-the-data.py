@@ -20,11 +20,11 @@ import torchvision
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from lab_kit.errors import UserError
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GREEN, ORANGE, RED
 from text_recognizer.data import MNIST, FashionMNIST
-from text_recognizer.errors import UserError
 from text_recognizer.models import MLP
-from training import notebook
-from training.notebook import BLUE, GREEN, ORANGE, RED
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 torch.manual_seed(42)

@@ -19,13 +19,13 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GREEN, ORANGE, RED
 from text_recognizer.data import MNIST
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.lit_models import BaseLitModel
 from text_recognizer.models import MLP
-from training import notebook
 from training.find_lr import find_lr
-from training.notebook import BLUE, GREEN, ORANGE, RED
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 notebook.set_up()

@@ -19,11 +19,12 @@ import matplotlib.pyplot as plt
 import pytorch_lightning as pl
 import torch
 
+from lab_kit.experiment import hardware
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GREEN, RED
 from text_recognizer.data import EMNIST
 from text_recognizer.lit_models import BaseLitModel
 from text_recognizer.models import CNN
-from training import hardware, notebook
-from training.notebook import BLUE, GREEN, RED
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 pl.seed_everything(42, verbose=False)

@@ -16,11 +16,11 @@ from collections import Counter
 
 import matplotlib.pyplot as plt
 
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GREEN, ORANGE, RED
 from text_recognizer.data import EMNISTLines, SentenceGenerator
-from text_recognizer.data.characters import decode
+from text_recognizer.data.character_mapping import decode
 from text_recognizer.data.line_images import SIDE
-from training import notebook
-from training.notebook import BLUE, GREEN, ORANGE, RED
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 notebook.set_up()

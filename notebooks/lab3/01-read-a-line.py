@@ -23,15 +23,16 @@ from matplotlib.patches import Rectangle
 from rapidfuzz.distance import Levenshtein
 from torchmetrics.functional.text import char_error_rate
 
+from lab_kit.experiment import hardware
+from lab_kit.notebooks import notebook
+from lab_kit.notebooks.notebook import BLUE, GRAY, GREEN, ORANGE, RED
+from lab_kit.plots.line_plots import align
 from text_recognizer.data import EMNISTLines
-from text_recognizer.data.characters import BLANK, PADDING
+from text_recognizer.data.character_mapping import BLANK, PADDING
 from text_recognizer.lit_models import CTCLitModel
 from text_recognizer.lit_models.greedy_decode import greedy_decode
 from text_recognizer.lit_models.line import to_texts
 from text_recognizer.models import LineCNN
-from training import hardware, notebook
-from training.notebook import BLUE, GRAY, GREEN, ORANGE, RED
-from training.report_line import align
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 pl.seed_everything(42, verbose=False)

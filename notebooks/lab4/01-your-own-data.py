@@ -31,14 +31,16 @@ from IPython.display import Image as Picture
 from IPython.utils.capture import capture_output
 from PIL import Image
 
-from text_recognizer.curation.apply_review import apply
-from text_recognizer.curation.practice_check import check
-from text_recognizer.curation.practice_set import draw_set, make_practice_set
-from text_recognizer.curation.quarantine import quarantine_of
-from text_recognizer.curation.review_widget import review
-from text_recognizer.curation.verify import verify
+from lab_kit.curation.apply_review import apply
+from lab_kit.curation.practice.check import check
+from lab_kit.curation.practice.make_set import draw_set, make_practice_set
+from lab_kit.curation.quarantine import quarantine_folder
+from lab_kit.curation.review_widget import review
+from lab_kit.curation.verify import verify
+from lab_kit.notebooks import notebook
+from lab_kit.plots import picture_plots
 from text_recognizer.data import ImageFolder
-from training import notebook, report_picture, run_experiment, trained
+from training import load_run, run_experiment
 from training.interpretation import most_confused, per_class, score
 from training.review import queue_of
 
@@ -79,7 +81,7 @@ collected = practice / "collected"
 verify(collected)
 
 # %%
-reasons = [folder for folder in sorted(quarantine_of(collected).iterdir()) if folder.is_dir()]
+reasons = [folder for folder in sorted(quarantine_folder(collected).iterdir()) if folder.is_dir()]
 for folder in reasons:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     print(f"{folder.name:14} {len(files):3}  for example {files[0].relative_to(folder)}")
@@ -94,13 +96,13 @@ for folder in reasons:
 FLAGS = {"folder": collected, "test_folder": practice / "test", "image_size": 48}
 data = ImageFolder(**FLAGS)
 data.setup()
-report_picture.plot_grid(data, place / "grid.png")
+picture_plots.plot_grid(data, place / "grid.png")
 Picture(place / "grid.png", width=760)
 
 # %%
 data = ImageFolder(**FLAGS, statistics="characters")
 data.setup()
-report_picture.plot_grid(data, place / "grid.png")
+picture_plots.plot_grid(data, place / "grid.png")
 Picture(place / "grid.png", width=760)
 
 # %%
@@ -164,8 +166,8 @@ run = train("transfer", **BUDGET, **TRANSFER)
 # second, what they make of it now. Little has changed, and little had to.
 
 # %%
-found = trained.load(run)
-fresh = found.choice.model_class(found.data.config(), **found.choice.arguments(found.choice.model_class)).eval()
+found = load_run.load(run)
+fresh = found.config.model_class(found.data.config(), **found.config.kwargs_for(found.config.model_class)).eval()
 images, _ = found.data.splits["test"].__getitems__([0])
 _, grid = plt.subplots(2, 8, figsize=(11, 3))
 with torch.no_grad():
@@ -197,7 +199,7 @@ for pair in most_confused(scores, at_least=3):
 
 # %%
 scores = score(found.model, found.data, ["train", "val"])
-report_picture.plot_top_losses(scores, found.data, place / "losses.png", count=18)
+picture_plots.plot_top_losses(scores, found.data, place / "losses.png", count=18)
 Picture(place / "losses.png", width=900)
 
 # %% [markdown]
@@ -257,12 +259,12 @@ check(practice, reviewed)
 again = train("again", **BUDGET | {"folder": reviewed}, **TRANSFER)
 
 # %%
-cleaned = trained.load(again)
+cleaned = load_run.load(again)
 scores = {name: score(model.model, model.data, ["test"]) for name, model in (("before", found), ("after", cleaned))}
 for name, of in scores.items():
     accuracy = float((of.predicted == of.labels).float().mean())
     print(f"{name:7} {accuracy:.1%} of the clean test pictures; most confused: {most_confused(of)[:2]}")
-report_picture.plot_classes(per_class(scores["after"]), place / "classes.png")
+picture_plots.plot_classes(per_class(scores["after"]), place / "classes.png")
 Picture(place / "classes.png", width=620)
 
 # %% [markdown]
@@ -287,7 +289,7 @@ for size in sizes:
         (few / folder.name).mkdir(parents=True)
         for file in sorted(folder.iterdir())[:size]:
             Image.open(file).convert("RGB").save(few / folder.name / f"{file.stem}.png")
-    model = trained.load(train(f"size-{size}", table=False, **BUDGET | {"folder": few}, **TRANSFER))
+    model = load_run.load(train(f"size-{size}", table=False, **BUDGET | {"folder": few}, **TRANSFER))
     of = score(model.model, model.data, ["test"])
     accuracies.append(float((of.predicted == of.labels).float().mean()))
 

@@ -33,19 +33,20 @@ from IPython.utils.capture import capture_output
 from PIL import Image, ImageDraw, ImageFilter
 from safetensors.numpy import load_file
 
+from app.drift_check import drift
+from lab_kit.errors import UserError
+from lab_kit.feedback.image_statistics import STATISTICS, image_statistics
+from lab_kit.feedback.store import Store
+from lab_kit.handwriting.pen_strokes import PenStrokes
+from lab_kit.notebooks import notebook
+from lab_kit.plots.figures import BLUE, ORANGE
 from text_recognizer.benchmark import benchmark
-from text_recognizer.data.pen_strokes import PenStrokes
-from text_recognizer.errors import UserError
 from text_recognizer.export import export
-from text_recognizer.feedback.drift import drift
-from text_recognizer.feedback.store import Store
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.shipping.decoding import read_classes
 from text_recognizer.shipping.held_out import error_rate, held_out, load_data
 from text_recognizer.shipping.model_card import ModelCard
-from text_recognizer.shipping.quantities import QUANTITIES, measured
-from training import notebook, run_experiment
-from training.report import BLUE, ORANGE
+from text_recognizer.shipping.read_logits import read_classes
+from training import run_experiment
 
 FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
 notebook.set_up()
@@ -284,9 +285,9 @@ plt.show()
 
 # %%
 figure, grid = plt.subplots(2, 3, figsize=(11, 5))
-for name, axes in zip(QUANTITIES, grid.flat, strict=True):
+for name, axes in zip(STATISTICS, grid.flat, strict=True):
     for week, (inputs, _) in weeks.items():
-        values = measured(inputs, recognizer.read(inputs))[name]
+        values = image_statistics(inputs, [reading.confidence for reading in recognizer.read(inputs)])[name]
         axes.hist(values, bins=20, density=True, histtype="step", linewidth=2, label=f"week {week}")
     axes.set(title=name, yticks=[])
 grid[0, 0].legend(loc="upper left")

@@ -1,4 +1,4 @@
-"""The LightningModule around a network that reads lines, one class for each place of the line."""
+"""The LightningModule that trains a line reader with one class for each place of the line."""
 
 from typing import ClassVar
 
@@ -6,9 +6,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor, nn
 from torchmetrics.text import CharErrorRate
 
-from text_recognizer.data.characters import decode
+from lab_kit.errors import UserError
+from text_recognizer.data.character_mapping import decode
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.lit_models.base import BaseLitModel
 
 SHOWN = 8  # validation lines written to TensorBoard after each epoch

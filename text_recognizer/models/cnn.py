@@ -1,9 +1,9 @@
-"""The convolutional network of the lecture, much like LeNet (LeCun et al., 1998)."""
+"""A convolutional network, much like LeNet (LeCun et al., 1998)."""
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
-from text_recognizer.models.sizes import check_sizes
 
 DROPOUT = 0.25
 

@@ -1,4 +1,4 @@
-"""A network whose body has learned on other pictures, and whose head is new."""
+"""A network for transfer learning: a pretrained body and a new head."""
 
 import logging
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from text_recognizer.absolute_path import AbsolutePath
+from lab_kit.absolute_path import AbsolutePath
+from lab_kit.checks import check_sizes
+from lab_kit.errors import UserError
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models.resnet import ResNet
-from text_recognizer.models.sizes import check_sizes
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _characters_body(
     config = DataConfig(input_dims=(channels, 28, 28), output_dims=(1,), mapping=("any",))
     network = ResNet(config, conv_dim, num_blocks)
     if pretrained is not None:
-        from text_recognizer.lit_models.checkpoint import read_checkpoint  # here: who only predicts needs no Lightning
+        from lab_kit.experiment.checkpoint import read_checkpoint  # here: who only predicts needs no Lightning
 
         path = Path(pretrained)
         path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path

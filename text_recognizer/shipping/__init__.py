@@ -1,1 +1,1 @@
-"""What a shipped model consists of: how each part of it is made, checked and run."""
+"""The parts of a shipped model: how each is made, checked and run."""

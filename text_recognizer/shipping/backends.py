@@ -1,4 +1,4 @@
-"""What runs a shipped network: ONNX Runtime, in 32 or 8 bits, or PyTorch. Each is only imported if it is chosen."""
+"""The programs that can run a shipped network: ONNX Runtime in 32 or 8 bits, and PyTorch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
 from text_recognizer.shipping.model_card import INT8, ONNX, WEIGHTS, ModelCard, check_file
 
 Backend = Literal["onnx", "int8", "torch"]
@@ -54,10 +54,10 @@ def _torch(path: Path, card: ModelCard, threads: int) -> Network:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from text_recognizer.shipping import network
+    from text_recognizer.shipping import shipped_network
 
     try:
-        model = network.load(card, load_file(path))
+        model = shipped_network.load(card, load_file(path))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{readable(path)} cannot be read: {error}") from error
     torch.set_num_threads(threads)

@@ -1,12 +1,12 @@
-"""Pictures that the network has not learned from, to check a shipped model with."""
+"""Pictures that the network has not learned from, to test a shipped model with."""
 
 import numpy as np
 import torch
 from rapidfuzz.distance import Levenshtein
 
 import text_recognizer.data
+from lab_kit.errors import UserError
 from text_recognizer.data import BaseDataModule
-from text_recognizer.errors import UserError
 from text_recognizer.shipping.model_card import ModelCard
 
 

@@ -1,4 +1,4 @@
-"""A run's folder, seen by someone who wants to ship its network: without the training code."""
+"""Read the folder of a run for export, without the training code."""
 
 import inspect
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from torch import Tensor
 
 import text_recognizer.data
 import text_recognizer.models
+from lab_kit.errors import UserError, nearest
+from lab_kit.experiment.checkpoint import read_checkpoint
+from lab_kit.paths import readable
 from text_recognizer.data import BaseDataModule
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError, nearest
-from text_recognizer.lit_models.checkpoint import read_checkpoint
-from text_recognizer.paths import readable
 
 BEST = Path("checkpoints", "best.ckpt")
 

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from text_recognizer.data import cache, pen_set
+from lab_kit.datasets import cache
+from lab_kit.datasets.idx import check_labelled_images, read_idx
+from lab_kit.datasets.raw_data import RawData
+from lab_kit.datasets.zip_member import open_member, open_zip
+from lab_kit.handwriting import pen_set
 from text_recognizer.data.base_data_module import BaseDataModule, Source
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, SPECIAL_TOKENS
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, SPECIAL_TOKENS
 from text_recognizer.data.dataset import ImageDataset
-from text_recognizer.data.download import RawData
-from text_recognizer.data.idx import check_labelled_images, read_idx
-from text_recognizer.data.zip_member import opened_member, opened_zip
 from text_recognizer.data_config import DataConfig
 
 FIRST_CLASS = len(SPECIAL_TOKENS)  # EMNIST's label 0 is this class of the mapping
@@ -68,7 +69,8 @@ class EMNIST(BaseDataModule):
 
     def _load(self, real: bool) -> dict[str, ImageDataset]:
         if not real:
-            return pen_set.load(ALPHANUMERIC, layout="box", first_class=FIRST_CLASS)
+            drawn = pen_set.load(ALPHANUMERIC, layout="box")
+            return {split: ImageDataset(images, labels + FIRST_CLASS) for split, (images, labels) in drawn.items()}
         arrays = {name: torch.from_numpy(array) for name, array in cache.load(processed_file(), _process).items()}
         images, labels = arrays["train_images"], arrays["train_labels"]
         generator = torch.Generator().manual_seed(self.seed)
@@ -107,7 +109,7 @@ def _process() -> dict[str, np.ndarray]:
     raw = RawData.load(EMNIST.dataset)
     raw.ensure()
     arrays = {}
-    with opened_zip(raw.files[0].path, "the EMNIST archive") as archive:
+    with open_zip(raw.files[0].path, "the EMNIST archive") as archive:
         for part, count in PUBLISHED.items():
             labels = _member(archive, f"gzip/emnist-byclass-{part}-labels-idx1-ubyte.gz", (), count)
             images = _member(archive, f"gzip/emnist-byclass-{part}-images-idx3-ubyte.gz", (28, 28), len(labels))
@@ -121,5 +123,5 @@ def _process() -> dict[str, np.ndarray]:
 def _member(archive: zipfile.ZipFile, name: str, size: tuple[int, ...], at_most: int) -> Tensor:
     # Read inside the archive: unpacked, it would fill 2 GB with five other arrangements of the same pictures.
     packed_at_most = at_most * math.prod(size) * 101 // 100 + 1000  # what cannot be compressed grows a little
-    with opened_member(archive, name, packed_at_most) as member:
+    with open_member(archive, name, packed_at_most) as member:
         return read_idx(member, name, size, at_most)

@@ -1,11 +1,11 @@
-"""The multi-layer perceptron: every pixel to every neuron."""
+"""A multi-layer perceptron: three fully connected layers."""
 
 import math
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
-from text_recognizer.models.sizes import check_sizes
 
 DROPOUT = 0.2
 

@@ -1,4 +1,4 @@
-"""Augmentation: pictures as they might have been written, a little differently in every epoch."""
+"""Augmentation: turn, scale, shear and shift the pictures of a batch at random."""
 
 import math
 

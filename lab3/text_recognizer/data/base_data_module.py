@@ -1,4 +1,4 @@
-"""What all datasets of the course have in common."""
+"""The base class of all datasets: bring the data to disk, load it, and return batches."""
 
 from typing import ClassVar, get_args
 
@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from lab_kit.checks import check_at_least, check_one_of
+from lab_kit.datasets.batch_index_sampler import BatchIndexSampler, identity_collate
+from lab_kit.datasets.describe import describe_data
+from lab_kit.datasets.raw_data import RawData, Source, explain_disk_errors, find_or_download
+from lab_kit.errors import UserError
 from text_recognizer.data.augmentation import random_affine
-from text_recognizer.data.dataset import Batches, as_it_is
-from text_recognizer.data.download import RawData, Source, find_or_download
 from text_recognizer.data_config import DataConfig as DataConfig
-from text_recognizer.errors import UserError, nearest
 
 
 class BaseDataModule(pl.LightningDataModule):
@@ -33,6 +35,7 @@ class BaseDataModule(pl.LightningDataModule):
     has_stand_in: ClassVar[bool] = False  # whether pen strokes can take its place
     mean: ClassVar[float] = 0.0
     std: ClassVar[float] = 1.0
+    drop_last: ClassVar[bool] = False  # whether training leaves out a smaller last batch
 
     def __init__(
         self,
@@ -43,17 +46,9 @@ class BaseDataModule(pl.LightningDataModule):
         augment: bool = False,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, not {batch_size}.")
-        if num_workers < 0:
-            raise UserError(f"num_workers must be at least 0, not {num_workers}.")
-        if seed < 0:
-            raise UserError(f"seed must be at least 0, not {seed}.")
-        if source not in get_args(Source):
-            raise UserError(
-                f"source must be one of {', '.join(get_args(Source))}, not '{source}'."
-                + nearest(source, get_args(Source))
-            )
+        check_at_least(1, batch_size=batch_size)
+        check_at_least(0, num_workers=num_workers, seed=seed)
+        check_one_of(get_args(Source), source=source)
         if source == "pen" and not self.has_stand_in:
             raise UserError(f"{type(self).__name__} has no pen-stroke stand-in: leave out source 'pen'.")
         self.batch_size, self.num_workers, self.source, self.seed = batch_size, num_workers, source, seed
@@ -62,7 +57,7 @@ class BaseDataModule(pl.LightningDataModule):
         self.source_used: str | None = None  # filled by setup(): what the data really is
         self._next_epoch = 0  # where a resumed run goes on
 
-    # What a dataset must say of itself
+    # Methods that each dataset defines
 
     def config(self) -> DataConfig:
         """Return the shapes and the mapping; needs no data."""
@@ -79,49 +74,36 @@ class BaseDataModule(pl.LightningDataModule):
         """Return the splits train, val and test."""
         raise NotImplementedError
 
-    # The life of a LightningDataModule
-
-    def prepare_data(self) -> None:
-        """Bring the data to this machine's disk.
-
-        Raises:
-            UserError: the data cannot be had, or the files on disk are not what was published.
-        """
-        if self.splits:
-            return
-        try:
-            stand_in = "Embedded pen-stroke handwriting stands" if self.has_stand_in else None
-            self._prepare(find_or_download(RawData.load(self.dataset), self.source, self._ready(), stand_in))
-        except OSError as error:
-            place = error.filename or "the data folder"
-            raise UserError(
-                f"Cannot use {place}: {error.strerror or error}. "
-                "Set TEXT_RECOGNIZER_DATA to a folder that you can write to."
-            ) from error
-
-    def setup(self, stage: str | None = None) -> None:
-        """Load the splits into memory; `prepare_data` must have run on this machine."""
-        if self.splits:
-            return
-        real = self.source != "pen" and (self._ready() or not self.has_stand_in)
-        self.splits = self._load(real)
-        self.source_used = self._source_in_words(real)
-
-    def _source_in_words(self, real: bool) -> str:
+    def source_description(self, real: bool) -> str:
+        """Return where the data comes from, for people."""
         raw = RawData.load(self.dataset)
         return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
 
-    # What a checkpoint keeps: workers ask for batches before Lightning tells a resumed run's sampler the epoch
+    # The life of a LightningDataModule
+
+    def prepare_data(self) -> None:
+        """Bring the data to this machine's disk; raises UserError where it cannot be had, or is damaged."""
+        if not self.splits:
+            stand_in = "Embedded pen-stroke handwriting stands" if self.has_stand_in else None
+            with explain_disk_errors():
+                self._prepare(find_or_download(RawData.load(self.dataset), self.source, self._ready(), stand_in))
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the splits into memory; `prepare_data` must have run on this machine."""
+        if not self.splits:
+            real = self.source != "pen" and (self._ready() or not self.has_stand_in)
+            self.splits, self.source_used = self._load(real), self.source_description(real)
 
     def state_dict(self) -> dict[str, int]:
-        """Return the epoch (from 0) that comes next."""
+        """Return the epoch (from 0) that comes next: a checkpoint keeps it."""
+        # Workers ask for batches before Lightning tells a resumed run's sampler the epoch.
         return {"next_epoch": self.trainer.fit_loop.epoch_progress.current.processed}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on as `state_dict` says."""
         self._next_epoch = state_dict["next_epoch"]
 
-    # Loaders
+    # Batches
 
     def train_dataloader(self) -> DataLoader:
         """Return shuffled batches; when overfitting a few batches, those in order, the same ones every epoch."""
@@ -142,58 +124,32 @@ class BaseDataModule(pl.LightningDataModule):
         if not self.augment or not self.trainer.training or self._overfitting():
             return batch
         images, labels = batch
-        return random_affine(images), labels
+        return self._augmented(images), labels
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        return random_affine(images)
 
     def _overfitting(self) -> bool:
         return self.trainer is not None and self.trainer.overfit_batches > 0
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader:
+        """Return a loader like `DataLoader(data, batch_size, shuffle)`; the dataset makes a whole batch at once."""
         data = self.splits[split]
         rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
-        endless = getattr(data, "endless", False)
+        order = {"shuffle": shuffle, "seed": self.seed, "endless": getattr(data, "endless", False)}
+        share = {"drop_last": self.drop_last and shuffle, "rank": rank, "processes": processes}
         return DataLoader(
             data,
-            batch_sampler=Batches(len(data), self.batch_size, shuffle, self.seed, endless, rank, processes),
-            collate_fn=as_it_is,
+            batch_sampler=BatchIndexSampler(len(data), self.batch_size, **order, **share),
+            collate_fn=identity_collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # or it would draw from the global one, more often with workers than without
+            generator=torch.Generator(),  # of its own, so that results do not depend on num_workers
         )
-
-    # Description
 
     def describe(self) -> str:
         """Return what `print(data)` shows: classes and shapes and, after `setup()`, sizes and a batch's statistics."""
-        config = self.config()
-        rows = [
-            ("Classes", f"{len(config.mapping)}: {' '.join(map(_visible, config.mapping))}"),
-            ("Dims", f"input {config.input_dims}, output {config.output_dims}"),
-        ]
-        if self.splits:
-            sizes = ", ".join(f"{name} {len(data):,}" for name, data in self.splits.items())
-            # The first samples by index: printing must not move any random state.
-            first = range(min(self.batch_size, len(self.splits["train"])))
-            images, labels = self.splits["train"].__getitems__(list(first))
-            rows += [
-                ("Source", self.source_used),
-                ("Sizes", sizes),
-                ("Batch x", _statistics(images)),
-                ("Batch y", _statistics(labels)),
-            ]
-        else:
-            rows.append(("Sizes", "not known yet: call prepare_data() and setup()"))
-        return "\n".join([type(self).__name__, *(f"  {name:<8} {text}" for name, text in rows)])
+        return describe_data(type(self).__name__, self.config(), self.splits, self.source_used, self.batch_size)
 
     __repr__ = __str__ = describe
-
-
-def _visible(name: str) -> str:
-    return "' '" if name == " " else name
-
-
-def _statistics(batch: Tensor) -> str:
-    values = batch.double()
-    figures = {"min": values.min(), "mean": values.mean(), "std": values.std(unbiased=False), "max": values.max()}
-    dtype = str(batch.dtype).removeprefix("torch.")
-    return f"{tuple(batch.shape)} {dtype}, " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items())

@@ -1,4 +1,4 @@
-"""Pictures of lines of text, put together from pictures of characters, many lines at once."""
+"""Put pictures of characters together into pictures of lines, many lines at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from text_recognizer.data.characters import ALPHANUMERIC, MAPPING, MARKS
+from lab_kit.handwriting.pen_strokes import PenStrokes
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS
 from text_recognizer.data.dataset import ImageDataset
-from text_recognizer.data.pen_strokes import PenStrokes
 
 SIDE = 28  # pixels of a character's picture
 PEN_PICTURES = 200  # of each character that a dataset has no pictures of

@@ -1,4 +1,4 @@
-"""A line recogniser made from a character recogniser: slide it along."""
+"""A line reader that slides a character CNN along the line."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from text_recognizer.data_config import DataConfig
 from text_recognizer.models.cnn import CNN
-from text_recognizer.models.windows import count_windows
+from text_recognizer.models.sliding_windows import count_windows
 
 
 class LineCNNSimple(nn.Module):

@@ -5,13 +5,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from text_recognizer.data import pen_set
+from lab_kit.datasets.idx import check_labelled_images, read_idx
+from lab_kit.datasets.raw_data import RawData
+from lab_kit.errors import UserError
+from lab_kit.handwriting import pen_set
 from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.dataset import ImageDataset
-from text_recognizer.data.download import RawData
-from text_recognizer.data.idx import check_labelled_images, read_idx
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 
 
 class MNIST(BaseDataModule):
@@ -46,7 +46,8 @@ class MNIST(BaseDataModule):
 
     def _load(self, real: bool) -> dict[str, ImageDataset]:
         if not real:
-            return pen_set.load(self.classes, layout="mass", mean=self.mean, std=self.std)
+            drawn = pen_set.load(self.classes, layout="mass")
+            return {split: ImageDataset(*pair, mean=self.mean, std=self.std) for split, pair in drawn.items()}
         images, labels = self._read("train")
         if len(images) <= self.num_val:
             raise UserError(f"{self.dataset} has only {len(images):,} pictures: {self.num_val:,} are to validate.")

@@ -1,4 +1,4 @@
-"""Pieces of English text for synthetic lines."""
+"""Generate pieces of English sentences for synthetic lines."""
 
 import hashlib
 import logging
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from text_recognizer.data import cache
-from text_recognizer.data.characters import ALPHANUMERIC, MARKS
-from text_recognizer.data.download import RawData, Source, find_or_download
-from text_recognizer.data.zip_member import opened_zip, read_member
-from text_recognizer.errors import UserError
+from lab_kit.checks import check_at_least
+from lab_kit.datasets import cache
+from lab_kit.datasets.english_text import brown_sentences, python_documentation
+from lab_kit.datasets.raw_data import RawData, Source, find_or_download
+from lab_kit.errors import UserError
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MARKS
 
 log = logging.getLogger(__name__)
 
 DATASET = "brown"
 FORMAT = 1  # of the processed text: raise it when `_brown_text` changes
-SAMPLES, SAMPLE_BYTES = 500, 100_000  # in the corpus; in a sample of 2,000 words with their tags, at most
 STAND_IN = "The text of Python's own documentation stands"
 
 
@@ -41,8 +41,8 @@ class SentenceGenerator:
     """
 
     def __init__(self, max_length: int, keep_marks: bool = False, source: Source = "auto", seed: int = 42) -> None:
-        self.max_length = _checked(max_length)
-        self.keep_marks, self.source = keep_marks, source
+        check_at_least(1, max_length=max_length)
+        self.max_length, self.keep_marks, self.source = max_length, keep_marks, source
         self.source_used: str | None = None  # filled by the first generate()
         self._random = np.random.default_rng(seed)
         self._text: np.ndarray | None = None  # ASCII codes, uint8
@@ -50,7 +50,8 @@ class SentenceGenerator:
 
     def generate(self, max_length: int | None = None) -> str:
         """Return a piece of 1 to `max_length` characters; the one given to the constructor unless given here."""
-        start, end = self._pick(1, self.max_length if max_length is None else _checked(max_length), self._random)
+        check_at_least(1, max_length=max_length)
+        start, end = self._pick(1, max_length or self.max_length, self._random)
         return self._text[start[0] : end[0]].tobytes().decode("ascii")
 
     def generate_codes(self, count: int, random: np.random.Generator) -> np.ndarray:
@@ -88,7 +89,7 @@ class SentenceGenerator:
             arrays = cache.load(_processed_file(self.keep_marks), lambda: {"text": _brown_text(self.keep_marks)})
             self._text = arrays["text"]
         else:
-            self._text = _codes(clean(_documentation(), self.keep_marks))
+            self._text = _codes(clean(python_documentation(), self.keep_marks))
         spaces = np.flatnonzero(self._text == ord(" "))
         self._starts = np.concatenate([[0], spaces + 1])
         self._ends = np.concatenate([spaces, [len(self._text)]])
@@ -115,18 +116,6 @@ def clean(text: str, keep_marks: bool) -> str:
     return " ".join(re.sub(f"[^{allowed}]", " ", text).split())
 
 
-def _documentation() -> str:
-    from pydoc_data.topics import topics  # here: half a megabyte that most runs have no use for
-
-    return " ".join(topics[name] for name in sorted(topics))
-
-
-def _checked(max_length: int) -> int:
-    if max_length < 1:
-        raise UserError(f"max_length must be at least 1, not {max_length}.")
-    return max_length
-
-
 def _processed_file(keep_marks: bool) -> Path:
     corpus = RawData.load(DATASET).files[0]
     key = cache.content_key(corpus=corpus.sha256, keep_marks=keep_marks, format=FORMAT)
@@ -138,7 +127,7 @@ def _brown_text(keep_marks: bool) -> np.ndarray:
     raw = RawData.load(DATASET)
     raw.ensure()
     log.info("Reading the %s: half a minute, once.", raw.title)
-    sentences = _brown_sentences(raw.files[0].path)
+    sentences = brown_sentences(raw.files[0].path)
     # Here, because NLTK takes seconds to import, which a run with processed text does not owe.
     from nltk.tokenize.treebank import TreebankWordDetokenizer
 
@@ -146,17 +135,6 @@ def _brown_text(keep_marks: bool) -> np.ndarray:
     if not text:
         raise UserError(f"{raw.files[0].path.name} is not the Brown corpus: it has no words.")
     return _codes(text)
-
-
-def _brown_sentences(path: Path) -> list[list[str]]:
-    """Return the words of each sentence. The corpus has a sentence on each line, its words as `word/tag`."""
-    with opened_zip(path, "the Brown corpus") as archive:
-        names = sorted(name for name in set(archive.namelist()) if re.fullmatch(r"brown/c[a-z]\d\d", name))
-        if len(names) > SAMPLES:
-            raise UserError(f"{path.name} is not the Brown corpus: {len(names)} samples where it has {SAMPLES}.")
-        samples = [read_member(archive, name, SAMPLE_BYTES).decode("utf-8") for name in names]
-    lines = (line.split() for sample in samples for line in sample.splitlines())
-    return [[token.rpartition("/")[0] if "/" in token else token for token in line] for line in lines if line]
 
 
 def _codes(text: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The LightningModule around a network that tells classes apart: loss, optimizer, accuracy."""
+"""The LightningModule that trains a classifier: loss, optimizer, accuracy."""
 
 from typing import ClassVar
 
@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from lab_kit.checks import check_positive
+from lab_kit.experiment.losses import MeanLoss, get_loss
+from lab_kit.experiment.optimizers import check_optimizer, fused_if_possible
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError, nearest
-from text_recognizer.lit_models.losses import MeanLoss, get_loss
-
-FUSED = ("Adam", "AdamW", "SGD")  # optimizers that can change all weights in one operation on every device
 
 
 class BaseLitModel(pl.LightningModule):
@@ -40,16 +39,12 @@ class BaseLitModel(pl.LightningModule):
         one_cycle_max_lr: float | None = None,
     ) -> None:
         super().__init__()
-        names = optimizer_names()
-        if optimizer not in names:
-            raise UserError(f"optimizer '{optimizer}' is not in torch.optim.{nearest(optimizer, names)}")
-        for name, value in {"lr": lr, "one_cycle_max_lr": one_cycle_max_lr}.items():
-            if value is not None and not value > 0:
-                raise UserError(f"{name} must be greater than 0, not {value}.")
+        check_optimizer(optimizer)
+        check_positive(lr=lr, one_cycle_max_lr=one_cycle_max_lr)
         self.model = model
         self.optimizer, self.lr, self.one_cycle_max_lr = optimizer, lr, one_cycle_max_lr
         self.loss = get_loss(loss)
-        for split in ("train", "val", "test"):  # of each epoch, over all its samples
+        for split in ("train", "val", "test"):  # the mean loss and the accuracy over one epoch
             self.add_module(f"{split}_loss", MeanLoss())
             accuracy = MulticlassAccuracy(len(data_config.mapping), average="micro", validate_args=False)
             self.add_module(f"{split}_acc", accuracy)
@@ -59,12 +54,10 @@ class BaseLitModel(pl.LightningModule):
         return self.model(images)
 
     def configure_optimizers(self) -> torch.optim.Optimizer | dict:
+        """Return the chosen optimizer, and how its learning rate changes."""
         optimizer_class = getattr(torch.optim, self.optimizer)
         kwargs = {"lr": self.lr if self.one_cycle_max_lr is None else self.one_cycle_max_lr}
-        clips = self._trainer is not None and self._trainer.gradient_clip_val
-        if self.optimizer in FUSED and not clips:  # Lightning does not clip for a fused optimizer
-            kwargs["fused"] = True
-        optimizer = optimizer_class(self.parameters(), **kwargs)
+        optimizer = optimizer_class(self.parameters(), **kwargs, **fused_if_possible(self.optimizer, self._trainer))
         if self.one_cycle_max_lr is None:
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
@@ -105,14 +98,3 @@ class BaseLitModel(pl.LightningModule):
         metric.update(*values)
         if batch_index == 0:
             self.log(name, metric, on_step=False, on_epoch=True, prog_bar=name.startswith("val"))
-
-
-def optimizer_names() -> list[str]:
-    """Return the names of the optimizers in torch.optim that can train any network, given a learning rate."""
-    # Abstract; needs a closure; for sparse gradients only; for matrices only.
-    not_usable = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}
-    return sorted(
-        name
-        for name, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name not in not_usable
-    )

@@ -1,11 +1,11 @@
-"""A fully convolutional line recogniser: all windows at once, sharing what they have in common."""
+"""A convolutional line reader that computes all windows at once."""
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
+from lab_kit.errors import UserError
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
-from text_recognizer.models.sizes import check_sizes
-from text_recognizer.models.windows import count_windows
+from text_recognizer.models.sliding_windows import count_windows
 
 SHRINK = 4  # pixels from one column of the last feature map to the next
 NARROWEST = 19  # pixels of a window from which the four convolutions leave one column

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
-from text_recognizer.models.sizes import check_sizes
 
 STAGES = 3  # 28x28 pictures become 14x14, 7x7, 4x4
 

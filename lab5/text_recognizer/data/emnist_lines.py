@@ -1,4 +1,4 @@
-"""Synthetic lines of handwriting: sentences, written with the pictures of EMNIST."""
+"""Synthetic lines of handwriting: sentences written with EMNIST's pictures of characters."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,16 +9,22 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from text_recognizer.data import cache, emnist, pen_set
+from lab_kit.checks import check_at_least
+from lab_kit.datasets import cache
+from lab_kit.errors import UserError
+from lab_kit.handwriting import pen_set
+from text_recognizer.data import emnist
 from text_recognizer.data.base_data_module import BaseDataModule, Source
-from text_recognizer.data.characters import ALPHANUMERIC, END, MAPPING, PADDING, START
+from text_recognizer.data.character_mapping import ALPHANUMERIC, END, MAPPING, PADDING, START
 from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data.line_images import SIDE, Glyphs, write_lines
 from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 
-CODE = ("emnist_lines.py", "line_images.py", "emnist.py", "characters.py")  # what decides how lines look
+CODE = tuple(  # what decides how lines look
+    Path(__file__).with_name(name)
+    for name in ("emnist_lines.py", "line_images.py", "emnist.py", "character_mapping.py")
+)
 SPLITS = ("train", "val", "test")
 LINES_PER_STEP = 1024  # of the progress bar
 
@@ -69,16 +75,13 @@ class EMNISTLines(BaseDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers, source, seed)
         shortest = 3 if with_start_end_tokens else 1
-        if max_length < shortest:
-            raise UserError(f"max_length must be at least {shortest}, not {max_length}.")
+        check_at_least(shortest, max_length=max_length)
         if not 0 <= min_overlap <= max_overlap < 1:
             raise UserError(
                 f"Overlaps must be 0 <= min_overlap <= max_overlap < 1, not {min_overlap} and {max_overlap}."
             )
+        check_at_least(1, num_train=num_train, num_val=num_val, num_test=num_test)
         self.sizes = dict(zip(SPLITS, (num_train, num_val, num_test), strict=True))
-        for split, size in self.sizes.items():
-            if size < 1:
-                raise UserError(f"num_{split} must be at least 1, not {size}.")
         self.max_length, self.min_overlap, self.max_overlap = max_length, min_overlap, max_overlap
         self.with_start_end_tokens, self.fresh = with_start_end_tokens, fresh
         self.emnist = emnist.EMNIST(source=source, seed=seed)
@@ -107,15 +110,15 @@ class EMNISTLines(BaseDataModule):
         }
         return {"train": FreshLines(self, self.glyphs(real, ["train"])["train"]), **splits} if self.fresh else splits
 
-    def _source_in_words(self, real: bool) -> str:
-        return f"{super()._source_in_words(real)}; sentences: {self.sentences.source_used}"
+    def source_description(self, real: bool) -> str:
+        return f"{super().source_description(real)}; sentences: {self.sentences.source_used}"
 
     def _file(self, real: bool) -> Path:
         """Return where the lines are kept: the name carries all that they depend on."""
         characters = emnist.processed_file() if real else pen_set.set_file(ALPHANUMERIC, layout="box")
         key = cache.content_key(
             characters=characters.name,
-            code=cache.code_key(*CODE, *pen_set.CODE),
+            code=cache.code_key(*CODE, *pen_set.CODE_FILES),
             sentences=self.sentences.text_key(),
             max_length=self.max_length,
             overlap=[self.min_overlap, self.max_overlap],

@@ -1,28 +1,28 @@
-"""Your own pictures: a folder for each class."""
+"""A dataset of your own pictures: one folder for each class."""
 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from text_recognizer.absolute_path import AbsolutePath
+from lab_kit.absolute_path import AbsolutePath
+from lab_kit.checks import check_at_least
+from lab_kit.datasets.picture_channels import channels_of
+from lab_kit.datasets.picture_files import PictureFile, find_pictures
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
 from text_recognizer.data.base_data_module import BaseDataModule
-from text_recognizer.data.dataset import Batches
-from text_recognizer.data.picture_files import PictureFile, find_pictures
+from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
-from text_recognizer.preprocessing import Fit, Preprocessing, channels_of
+from text_recognizer.preprocessing import Fit, Preprocessing
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ MOST_BYTES = 8 << 30  # of decoded pictures: more would not fit most computers' 
 FEWEST_LEVELS = 1 / 255  # a channel that is the same everywhere has no spread to divide by
 
 
-class PictureDataset(Dataset):
-    """Pictures in memory with labels, of which `indices` belong to this dataset.
+class PictureDataset(ImageDataset):
+    """Pictures of any number of channels in memory, with labels, of which `indices` belong to this dataset.
 
     Args:
         images: (M, C, H, W) uint8.
@@ -43,34 +43,13 @@ class PictureDataset(Dataset):
     """
 
     def __init__(self, images: Tensor, labels: Tensor, indices: Tensor, preprocessing: Preprocessing) -> None:
-        self.images, self.labels, self.indices, self.preprocessing = images, labels, indices, preprocessing
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return one picture, (C, H, W) float32, and its label, () int64."""
-        images, labels = self.__getitems__([index])
-        return images[0], labels[0]
+        super().__init__(images, labels, indices)
+        self.preprocessing = preprocessing
 
     def __getitems__(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
         """Return a batch: pictures (B, C, H, W) float32 and labels (B,) int64."""
         chosen = self.indices.index_select(0, torch.as_tensor(indices))
         return self.preprocessing.normalize(self.images.index_select(0, chosen)), self.labels.index_select(0, chosen)
-
-
-class WholeBatches(Batches):
-    """Batches for training, without a last one that is smaller than the others.
-
-    What batch norm makes of two pictures is noise, and at the end of every epoch it would be remembered. Shuffled, each
-    epoch leaves out other pictures. Several processes share all pictures evenly instead.
-    """
-
-    def __len__(self) -> int:
-        return max(1, self.length // self.batch_size) if self.processes == 1 else super().__len__()
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        yield from islice(super().__iter__(), len(self))
 
 
 class ImageFolder(BaseDataModule):
@@ -99,6 +78,7 @@ class ImageFolder(BaseDataModule):
     """
 
     task = "picture"
+    drop_last = True  # what batch norm makes of two pictures is noise, and would be remembered after every epoch
 
     def __init__(
         self,
@@ -119,8 +99,7 @@ class ImageFolder(BaseDataModule):
         super().__init__(batch_size, num_workers, "auto", seed, augment)
         if not 8 <= image_size <= 1024:
             raise UserError(f"image_size must be from 8 to 1024 pixels, not {image_size}.")
-        if channels is not None and channels < 1:
-            raise UserError(f"channels must be at least 1, not {channels}.")
+        check_at_least(1, channels=channels)
         if not 0 < val_fraction < 1:
             raise UserError(f"val_fraction must be between 0 and 1, not {val_fraction}.")
         if flip and not augment:
@@ -233,30 +212,12 @@ class ImageFolder(BaseDataModule):
 
     # Training
 
-    def _loader(self, split: str, shuffle: bool = False) -> DataLoader:
-        loader = super()._loader(split, shuffle)
-        if not shuffle:
-            return loader
-        every = loader.batch_sampler
-        return DataLoader(
-            loader.dataset,
-            batch_sampler=WholeBatches(
-                every.length, every.batch_size, True, every.seed, rank=every.rank, processes=every.processes
-            ),
-            collate_fn=loader.collate_fn,
-            num_workers=loader.num_workers,
-            persistent_workers=loader.persistent_workers,
-            pin_memory=loader.pin_memory,
-            generator=loader.generator,
-        )
-
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Augment the pictures of a training batch, once they are on the device."""
-        images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
-        if self.flip and self.trainer.training and not self._overfitting():
+    def _augmented(self, images: Tensor) -> Tensor:
+        images = super()._augmented(images)
+        if self.flip:
             mirrored = torch.rand(len(images), device=images.device) < 0.5
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
-        return images, labels
+        return images
 
     # What a checkpoint keeps: weights alone do not say what the network saw, nor what its answers mean
 

@@ -1,4 +1,4 @@
-"""The LightningModule that learns to read lines without being told where each character stands.
+"""The LightningModule that trains a line reader with CTC, which needs no places of characters.
 
 Connectionist temporal classification: Graves, Fernandez, Gomez and Schmidhuber, ICML 2006.
 """
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from text_recognizer.data.characters import BLANK, PADDING, SPECIAL_TOKENS
+from lab_kit.errors import UserError
+from text_recognizer.data.character_mapping import BLANK, PADDING, SPECIAL_TOKENS
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.lit_models.greedy_decode import greedy_decode
 from text_recognizer.lit_models.line import LineLitModel, num_windows
 

@@ -1,4 +1,4 @@
-"""From CTC's classes per window to a text."""
+"""Greedy CTC decoding: from the most probable class of each window to a text."""
 
 import torch
 from torch import Tensor

@@ -1,9 +1,9 @@
-"""A convolutional network that is cheap to train: everything expensive happens on small pictures."""
+"""A small convolutional network that trains fast: its large layers see small pictures only."""
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
-from text_recognizer.models.sizes import check_sizes
 
 
 class FastCNN(nn.Module):

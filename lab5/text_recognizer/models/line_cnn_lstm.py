@@ -1,11 +1,11 @@
-"""A line recogniser that reads windows in their context: a bidirectional LSTM on top of the line CNN."""
+"""A line reader with a bidirectional LSTM on top of the line CNN."""
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
+from lab_kit.errors import UserError
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
 from text_recognizer.models.line_cnn import LineCNN
-from text_recognizer.models.sizes import check_sizes
 
 
 class LineCNNLSTM(nn.Module):

@@ -1,4 +1,4 @@
-"""What `model.json` says: all that must travel with the weights, because weights alone do not say what they mean."""
+"""The model card, `model.json`: what must be known of a shipped model beside its weights."""
 
 import hashlib
 import json
@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from text_recognizer.errors import UserError
-from text_recognizer.paths import readable
+from lab_kit.errors import UserError
+from lab_kit.feedback.image_statistics import Reference
+from lab_kit.paths import readable
 
 CARD = "model.json"
 WEIGHTS, ONNX, INT8 = "model.safetensors", "model.onnx", "model.int8.onnx"
@@ -15,23 +16,6 @@ FORMAT = 1  # of a shipped folder: raise it when older programs would misread it
 LARGEST = 10_000_000  # bytes of a card; ours have a few thousand
 
 Kind = Literal["character", "line", "picture"]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """How held-out pictures of the training data look to the model: what drift is measured against.
-
-    Args:
-        count: how many pictures.
-        classes: how often each class was read.
-        histograms: for each quantity of `shipping.quantities`, the share of pictures in each bin.
-        edges: the bins' edges, one more than bins; None at an end means that there is no end.
-    """
-
-    count: int
-    classes: dict[str, int]
-    histograms: dict[str, list[float]]
-    edges: dict[str, list[float | None]]
 
 
 @dataclass(frozen=True)

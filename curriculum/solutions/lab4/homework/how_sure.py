@@ -6,7 +6,7 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 
 def accuracy_interval(right: Tensor, level: float = 0.95) -> tuple[float, float]:

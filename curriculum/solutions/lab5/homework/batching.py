@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 
 def answer_times(

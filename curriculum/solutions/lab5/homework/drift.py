@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 
 def ks_statistic(sample_a: np.ndarray, sample_b: np.ndarray) -> float:

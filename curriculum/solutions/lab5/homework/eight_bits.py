@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from text_recognizer.errors import UserError
+from lab_kit.errors import UserError
 
 
 def quantize_weights(weights: np.ndarray, per_channel: bool = True) -> tuple[np.ndarray, np.ndarray]:

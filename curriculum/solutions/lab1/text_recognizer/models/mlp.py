@@ -5,9 +5,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
+from lab_kit.errors import UserError
 from text_recognizer.data_config import DataConfig
-from text_recognizer.errors import UserError
-from text_recognizer.models.sizes import check_sizes
 
 
 class MLP(nn.Module):

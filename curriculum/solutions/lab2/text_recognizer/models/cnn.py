@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
-from text_recognizer.models.sizes import check_sizes
 
 DROPOUT = 0.25
 

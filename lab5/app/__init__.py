@@ -1,0 +1,9 @@
+"""The page on which people write and are read, and the API behind it."""
+
+import importlib.util
+import sys
+
+for package in ("lab_kit", "starlette"):
+    if importlib.util.find_spec(package) is None:
+        sys.stderr.write(f"error: {package} is not installed. Run: make setup, then source .venv/bin/activate\n")
+        sys.exit(2)

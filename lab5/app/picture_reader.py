@@ -1,0 +1,146 @@
+"""Read the pictures of requests in worker threads, with queues of limited length."""
+
+import base64
+import io
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lab_kit.photo.open_picture import ImageLimits, open_picture
+from lab_kit.serving.inference_queue import InferenceQueue
+from lab_kit.serving.limits import RequestError, RequestLimits
+from lab_kit.serving.metrics import Metrics
+from lab_kit.serving.requests import PredictRequest
+from text_recognizer.recognizer import Recognizer
+from text_recognizer.shipping.read_logits import Reading
+
+MAX_SMALL_PIXELS = 1_000_000  # larger pictures are decoded by a separate thread
+MAX_WAITING_PHOTOS = 8  # large pictures that can wait for that thread
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A picture that was read.
+
+    Args:
+        request: the request with the picture.
+        seen: (C, H, W) uint8, the input of the network.
+        reading: the text, its confidence and other guesses.
+        milliseconds: from decoding the picture to the reading.
+    """
+
+    request: PredictRequest
+    seen: np.ndarray
+    reading: Reading
+    milliseconds: float
+
+    def as_dict(self, digest: str) -> dict[str, Any]:
+        """Return the answer of `/predict`."""
+        return {
+            "text": self.reading.text,
+            "confidence": round(self.reading.confidence, 4),
+            "guesses": [{"text": text, "confidence": round(share, 4)} for text, share in self.reading.guesses],
+            "seen": _png_data_url(self.seen),
+            "milliseconds": round(self.milliseconds, 2),
+            "model": digest,
+        }
+
+
+class PictureReader:
+    """Reads the pictures of requests, with one queue for small pictures and one for large pictures.
+
+    A drawing or a small picture takes a few milliseconds. A large picture can take a second, so large pictures have
+    their own thread: drawings do not wait for them, however many large pictures arrive.
+
+    Args:
+        recognizer: the model.
+        workers: threads for small pictures.
+        queue: how many small pictures can wait.
+        limits: the limits for requests.
+        metrics: where readings are counted.
+    """
+
+    def __init__(
+        self, recognizer: Recognizer, workers: int, queue: int, limits: RequestLimits, metrics: Metrics
+    ) -> None:
+        self.recognizer, self._metrics = recognizer, metrics
+        self._limits = ImageLimits(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
+        self._drawings = InferenceQueue(workers, queue, limits.queue_timeout_s, "drawings")
+        self._photos = InferenceQueue(1, MAX_WAITING_PHOTOS, limits.queue_timeout_s, "photos")
+
+    @property
+    def waiting(self) -> int:
+        """The number of pictures that wait."""
+        return self._drawings.waiting + self._photos.waiting
+
+    @property
+    def active(self) -> int:
+        """The number of pictures that are not answered yet."""
+        return self._drawings.active + self._photos.active
+
+    @property
+    def full(self) -> bool:
+        """Whether the next drawing would be refused."""
+        return self._drawings.full
+
+    async def read(
+        self, parse: Callable[[], PredictRequest], wait_for_disconnect: Callable[[], Awaitable[Any]] | None = None
+    ) -> Prediction:
+        """Read the picture of a request.
+
+        Args:
+            parse: parses the request; called in a worker thread.
+            wait_for_disconnect: returns when the client disconnects.
+
+        Raises:
+            RequestError: the request is malformed, the server is too busy, or the client has disconnected.
+            UserError: the file is not a picture, or nothing is written in it.
+        """
+        result = await self._drawings.call(self._read_if_small, parse, wait_for_disconnect=wait_for_disconnect)
+        if isinstance(result, Prediction):
+            return result
+        return await self._photos.call(self._read, result, wait_for_disconnect=wait_for_disconnect)
+
+    def close(self, seconds: float) -> bool:
+        """Read the pictures in the queues, then end the threads; return whether that took at most `seconds`."""
+        end = time.monotonic() + seconds
+        return all([queue.close(max(0.0, end - time.monotonic())) for queue in (self._drawings, self._photos)])
+
+    def _read_if_small(self, parse: Callable[[], PredictRequest]) -> Prediction | PredictRequest:
+        """Read a picture if it is small, else return the parsed request."""
+        request = parse()
+        return request if _pixels(request.picture) > MAX_SMALL_PIXELS else self._read(request)
+
+    def _read(self, request: PredictRequest) -> Prediction:
+        if request.picture is None:
+            raise RequestError(400, "The request has no picture.", "malformed")
+        start = time.perf_counter()
+        seen = self.recognizer.prepare(open_picture(request.picture, self._limits))
+        prepared = time.perf_counter()
+        [reading] = self.recognizer.read(seen[None])
+        end = time.perf_counter()
+        self._metrics.count_reading(prepared - start, end - prepared, reading.confidence)
+        return Prediction(request, seen, reading, 1000 * (end - start))
+
+
+def _pixels(content: bytes | None) -> float:
+    """Return the number of pixels that the header of a picture file announces; 0 if it is not a picture."""
+    try:
+        with Image.open(io.BytesIO(content or b""), formats=ImageLimits().formats) as picture:
+            return picture.width * picture.height
+    except Image.DecompressionBombError:
+        return float("inf")
+    except Exception:  # open_picture will say what is wrong with it
+        return 0
+
+
+def _png_data_url(seen: np.ndarray) -> str:
+    """Return pixels (C, H, W) uint8 as a data URL of a PNG file."""
+    picture = Image.fromarray(seen[0] if len(seen) == 1 else np.ascontiguousarray(seen.transpose(1, 2, 0)))
+    content = io.BytesIO()
+    picture.save(content, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")

@@ -1,1 +1,0 @@
-"""What visitors allow to be kept, and what it teaches."""

@@ -1,0 +1,1 @@
+"""The kit of the course: what every lab uses, and no lesson is about."""

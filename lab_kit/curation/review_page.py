@@ -1,0 +1,293 @@
+"""A web page to review pictures in the browser, with the keyboard.
+
+python -m lab_kit.curation.review_page review.csv pictures
+
+Only the person at this machine can use the server: it listens at 127.0.0.1, and it answers only its own page. Otherwise
+another page in the same browser could send proposals, or could read the pictures if it was served under a name that
+resolves to 127.0.0.1 (DNS rebinding).
+"""
+
+import json
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import webbrowser
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lab_kit.curation.apply_review import apply_command, progress_text
+from lab_kit.curation.review_file import Picture
+from lab_kit.curation.review_queue import ReviewQueue
+from lab_kit.curation.shown_picture import encode_for_browser
+from lab_kit.errors import UserError
+from lab_kit.paths import readable
+from lab_kit.program import run
+
+HERE = ("127.0.0.1", "localhost", "[::1]")  # host names at which the page can be opened
+LONGEST = 1600  # pixels of the longer side, to which pictures are reduced for the page
+MAX_REQUEST = 20_000  # bytes
+
+# They forbid the browser to guess a file's type, to run it, to show it in a frame, or to give it to other pages.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+FILE_CSP = "default-src 'none'; sandbox; frame-ancestors 'none'"
+PAGE_CSP = (
+    "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'nonce-{nonce}'; "
+    "script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def review_page(review: Path, folder: Path, port: int = 0, open_browser: bool = False) -> None:
+    """Review pictures in the browser, with the keyboard; every proposal is written to the review's file at once.
+
+    Args:
+        review: the review's CSV file.
+        folder: the data set under review.
+        port: of the page's address; 0 takes a free one, for one review always the same if possible.
+        open_browser: show the page in the browser at once.
+    """
+    serve(ReviewQueue.open(review, folder), port, open_browser)
+
+
+def serve(queue: ReviewQueue, port: int = 0, open_browser: bool = False) -> None:
+    """Serve the page of a review until Ctrl-C, then print the progress and the command that applies the review.
+
+    Args:
+        queue: the review.
+        port: of the page's address; 0 takes a free one, for one review always the same if possible.
+        open_browser: show the page in the browser at once.
+
+    Raises:
+        UserError: the port is in use, or its number is not allowed.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    with _listen(queue, port) as listener:
+        port = listener.getsockname()[1]
+        address = f"http://127.0.0.1:{port}/"
+        settings = uvicorn.Config(
+            create_app(queue, port),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,  # s; browsers keep connections open
+        )
+
+        def announce() -> None:
+            counts = queue.counts()
+            console.print(f"{counts['all']} pictures to review, {counts['seen']} of them looked at already:")
+            console.print(f"\n    [bold]{address}[/]\n\nCtrl-C ends the review; every proposal is on disk already.")
+            if open_browser:
+                webbrowser.open(address)
+
+        try:
+            _AnnouncingServer(settings, announce).run(sockets=[listener])
+        except KeyboardInterrupt:  # this is how the user ends it
+            pass
+        finally:
+            console.print(f"\n{progress_text(queue)}")
+            console.print("Nothing has been changed yet. To write a new data set with these proposals:")
+            console.print(f"\n    {apply_command(queue)}\n")
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """A server that calls `announce` once it runs: a Ctrl-C after that finds it ready to end in order."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+def create_app(queue: ReviewQueue, port: int = 0) -> Starlette:
+    """Create the web application for a review.
+
+    Args:
+        queue: the review; the application uses it from one thread.
+        port: its port, for the command that starts it again.
+    """
+    page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    # Part of the pictures' addresses, so that a browser does not show cached pictures of another review.
+    session = secrets.token_hex(4)
+
+    async def show(request: Request) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        rules = {"Content-Security-Policy": PAGE_CSP.format(nonce=nonce), "Cache-Control": "no-store"}
+        return HTMLResponse(page.replace("{{nonce}}", nonce), headers=SECURITY_HEADERS | rules)
+
+    async def state(request: Request) -> Response:
+        queue.refresh()
+        return _answer(
+            {
+                "name": queue.folder.resolve().name,
+                "classes": queue.classes,
+                "pictures": [vars(picture) for picture in queue.pictures],
+                "version": queue.version,
+                "session": session,
+                "restart": restart_command(queue, port),
+                "counts": queue.counts(),
+                "command": apply_command(queue),
+            }
+        )
+
+    async def propose(request: Request) -> Response:
+        proposal = _proposal(await _json(request))
+        queue.propose(**proposal)
+        return _changed(queue, queue.picture(proposal["file"]))
+
+    async def undo(request: Request) -> Response:
+        return _changed(queue, queue.undo())
+
+    async def picture(request: Request) -> Response:
+        file = queue.folder / queue.picture(request.query_params.get("file", "")).file
+        content, kind = await run_in_threadpool(encode_for_browser, file, LONGEST)
+        rules = {"Content-Security-Policy": FILE_CSP, "Cache-Control": "private, max-age=3600"}
+        return Response(content, media_type=kind, headers=SECURITY_HEADERS | rules)
+
+    return Starlette(
+        routes=[
+            Route("/", show),
+            Route("/state", state),
+            Route("/picture", picture),
+            Route("/propose", propose, methods=["POST"]),
+            Route("/undo", undo, methods=["POST"]),
+        ],
+        middleware=[Middleware(_OnlyOurPage)],
+        exception_handlers={UserError: _refusal, OSError: _refusal},
+    )
+
+
+def restart_command(queue: ReviewQueue, port: int) -> str:
+    """Return the command line that starts this page again at this port."""
+    places = [readable(path.resolve()) for path in (queue.path, queue.folder)]
+    words = ["python", "-m", "lab_kit.curation.review_page", *places, "--port", str(port)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _changed(queue: ReviewQueue, picture: Picture | None) -> Response:
+    """Answer with the changed picture; from a version that skips numbers, the page knows of other changes."""
+    return _answer(
+        {"picture": picture and vars(picture), "version": queue.version, "counts": queue.counts()},
+    )
+
+
+def _answer(content: object, status: int = 200) -> Response:
+    rules = {"Content-Security-Policy": FILE_CSP, "Cache-Control": "no-store"}
+    return JSONResponse(content, status, headers=SECURITY_HEADERS | rules)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    message = (
+        str(error) if isinstance(error, UserError) else f"{error.filename or 'A file'}: {error.strerror or error}."
+    )
+    return _answer({"error": message}, 400)
+
+
+async def _json(request: Request) -> object:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST:
+            raise UserError("The request is too long for a proposal.")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise UserError("The request is not a proposal.") from None
+
+
+def _proposal(content: object) -> dict[str, object]:
+    match content:
+        case {
+            "file": str(file),
+            "proposal": str(proposal),
+            "new_label": str(new_label),
+            "grade": None | int() as grade,
+        }:
+            return {"file": file, "proposal": proposal, "new_label": new_label, "grade": grade}
+    raise UserError("The request is not a proposal.")
+
+
+class _OnlyOurPage:
+    """Middleware that refuses requests that come neither from our own page nor from the address line of the browser."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (reason := self._reason(scope)):
+            await PlainTextResponse(f"Refused: {reason}.\n", 403, headers=SECURITY_HEADERS)(scope, receive, send)
+        else:
+            await self._inner(scope, receive, send)
+
+    @staticmethod
+    def _reason(scope: Scope) -> str:
+        """Return why a request is refused, or an empty string if it is accepted."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if host.rpartition(":")[0] not in HERE and host not in HERE:
+            return "this page can only be opened at 127.0.0.1"
+        if headers.get("origin", f"http://{host}") != f"http://{host}":
+            return "another page has asked"
+        from_a_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not from_a_link:
+            return "another page has asked"
+        # A form of another page cannot send this type, and a script of another page would have to ask first (CORS).
+        if scope["method"] == "POST" and headers.get("content-type", "").partition(";")[0] != "application/json":
+            return "proposals are sent as JSON"
+        return ""
+
+
+def _listen(queue: ReviewQueue, port: int) -> socket.socket:
+    """Return a socket that listens at `port`; if it is 0, at a port that is the same each time, if possible."""
+    if not 0 <= port < 1 << 16:
+        raise UserError(f"There is no port {port}: choose one from 1024 to 65535, or leave out --port.")
+    usual = 49152 + zlib.crc32(str(queue.path.resolve()).encode()) % 16000
+    for choice in [port] if port else [usual, 0]:
+        try:
+            return _bind(choice)
+        except OSError as error:
+            if port or not choice:
+                reason = error.strerror or error
+                raise UserError(
+                    f"Port {port} cannot be used ({reason}): choose another one, or leave out --port."
+                ) from None
+    raise AssertionError("unreachable")
+
+
+def _bind(port: int) -> socket.socket:
+    # With IPPROTO_TCP, asyncio sets TCP_NODELAY. Without it, each answer waits 40 ms for its second packet.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name != "nt":  # on Windows, it would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that a port can be used again at once
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+if __name__ == "__main__":
+    run(review_page)

@@ -1,0 +1,1 @@
+"""Download datasets, cache them, read their file formats, and sample batches."""

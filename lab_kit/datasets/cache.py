@@ -1,0 +1,207 @@
+"""A cache on disk: arrays that are computed once and stored in an HDF5 file.
+
+A cache file can be incomplete, damaged or out of date. To prevent this, it is written under a temporary name and
+renamed when it is complete; its name has a key of everything that it was made from; it starts with its name and a
+checksum of all the rest; and a lock lets only one process write it while others wait.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+from filelock import FileLock, Timeout
+
+from lab_kit.atomic_write import UNFINISHED, replaced
+from lab_kit.errors import UserError
+from lab_kit.paths import DATA_VARIABLE, data_root, readable
+
+log = logging.getLogger(__name__)
+
+Arrays = dict[str, np.ndarray]
+ROWS_PER_BLOCK = 1024
+FORMAT = 2  # version of the file format: increase it when `_write` changes
+HEADER_BYTES = 512  # at the start of the file; HDF5 does not use them
+READ_BYTES = 1 << 20  # at a time
+
+
+class _DamagedError(Exception):
+    """The error for a file that is not what was written under its name."""
+
+
+def content_key(**made_from: object) -> str:
+    """Return a key of 12 hex digits that changes with any of the values in `made_from` (JSON values)."""
+    text = json.dumps(made_from | {"cache": FORMAT}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def code_key(*files: Path) -> str:
+    """Return a key of 12 hex digits that changes with the name or the content of any of these files.
+
+    With it, a change of the code that draws letters makes a new cache file, and old letters are not used.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        # Without line ends, which are different in a checkout on Windows.
+        digest.update(file.name.encode() + b"\n".join(file.read_bytes().splitlines()))
+    return digest.hexdigest()[:12]
+
+
+def cache_file(dataset: str, name: str, key: str) -> Path:
+    """Return the path of a cache file: `processed/<dataset>/<name>-<key>.h5` in the data root."""
+    return data_root() / "processed" / dataset / f"{name}-{key}.h5"
+
+
+def ensure(path: Path, build: Callable[[], Arrays], compress: bool = False) -> None:
+    """Build and write the cache file `path` if it does not exist; only one of several processes builds it.
+
+    Args:
+        path: the path that `cache_file` returns.
+        build: returns the arrays.
+        compress: whether to write a smaller file, which is slower to write and read.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if not path.is_file():
+        load(path, build, compress)
+
+
+def load(path: Path, build: Callable[[], Arrays], compress: bool = False) -> Arrays:
+    """Return the arrays of the cache file `path`; build them if it is missing, or damaged (with a warning).
+
+    The arguments and errors are those of `ensure`.
+    """
+    with suppress(OSError, _DamagedError):
+        return _read(path)
+    with _lock(path):
+        try:
+            return _read(path)  # another process may have made it while this one waited
+        except FileNotFoundError:
+            pass
+        except (OSError, _DamagedError) as error:
+            log.warning("%s is damaged (%s): building it again.", readable(path), error)
+        _remove_leftovers(path)
+        arrays = build()
+        with _explain_errors(path):
+            if path.is_dir():
+                path.rename(path.with_name(path.name + ".bad"))
+            _write(path, arrays, compress)
+        return arrays
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a cache file; the operating system releases it when the process ends, even if it is killed."""
+    lock = FileLock(_lock_file(path))
+    with _explain_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            log.info("Another process is building %s: waiting for it.", readable(path))
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the unfinished files of killed processes beside `path`, whose lock is held.
+
+    If the lock of another file is free, no process works on it.
+    """
+    for leftover in path.parent.glob(f"*{UNFINISHED}"):
+        name = leftover.with_suffix("").with_suffix("")
+        with suppress(OSError, Timeout), nullcontext() if name == path else FileLock(_lock_file(name), timeout=0):
+            leftover.unlink()
+
+
+@contextmanager
+def _explain_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a UserError about the file `path`."""
+    try:
+        yield
+    except OSError as error:
+        what = "repair" if path.exists() else "write"
+        raise UserError(
+            f"Cannot {what} {readable(path)}: {os.strerror(error.errno) if error.errno else error}. "
+            f"Set {DATA_VARIABLE} to a folder that you can write to, with enough space."
+        ) from error
+
+
+class _DeferredErrorFile(io.FileIO):
+    """A file that stores its first error instead of raising it, because HDF5 can crash when a write fails.
+
+    `error` is the first error; after it, nothing more is written.
+    """
+
+    error: BaseException | None = None
+
+    def write(self, data: memoryview) -> int:
+        self._try(self._write_all, data)
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int | None:
+        self._try(super().truncate, size)
+        return size
+
+    def _write_all(self, data: memoryview) -> None:
+        rest = memoryview(data)
+        while len(rest):
+            rest = rest[super().write(rest) :]
+
+    def _try(self, action: Callable, argument: object) -> None:
+        if self.error is None:
+            try:
+                action(argument)
+            except BaseException as error:  # Ctrl-C must not reach HDF5, either
+                self.error = error
+
+
+def _write(path: Path, arrays: Arrays, compress: bool) -> None:
+    compression = "lzf" if compress else None  # LZF: fast, and part of every h5py
+    with replaced(path) as unfinished, _DeferredErrorFile(unfinished, "x+") as file:
+        with h5py.File(file, "w", userblock_size=HEADER_BYTES) as content:
+            for name, array in arrays.items():
+                block = (min(ROWS_PER_BLOCK, len(array)), *array.shape[1:])
+                content.create_dataset(name, data=array, chunks=block, compression=compression)
+        if file.error is None:
+            header = _file_header(path, file)
+            file.seek(0)
+            file.write(header)
+        if file.error is not None:
+            raise file.error
+
+
+def _read(path: Path) -> Arrays:
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+        if not header.startswith(path.stem.encode() + b" "):
+            raise _DamagedError("its name and its content do not match")
+        if header != _file_header(path, file):
+            raise _DamagedError("its checksum is wrong")
+    with h5py.File(path, "r") as content:
+        return {name: dataset[...] for name, dataset in content.items()}
+
+
+def _file_header(path: Path, file: BinaryIO) -> bytes:
+    """Return the header that the file must start with: its name, and a checksum of everything after the header."""
+    file.seek(HEADER_BYTES)
+    checksum = 0
+    while data := file.read(READ_BYTES):
+        checksum = zlib.crc32(data, checksum)
+    return f"{path.stem} {checksum:08x}\n".encode().ljust(HEADER_BYTES, b"\0")

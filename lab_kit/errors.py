@@ -1,0 +1,19 @@
+"""The error for what a user can put right."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something the user can put right: the message says what is wrong and what to do, in one line.
+
+    Programs of this project print the message and end with exit code 2. Any other exception is a defect of the
+    program, and keeps its traceback.
+    """
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the candidate that looks most like `name`, or an empty string."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""

@@ -1,0 +1,1 @@
+"""Around a training run: command line, run folder, checkpoints, resuming, hardware, console."""

@@ -1,0 +1,199 @@
+"""Callbacks that time a run, log it, keep its figures, and stop it when the loss is no number."""
+
+import csv
+import io
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lab_kit import atomic_write
+from lab_kit.errors import UserError
+from lab_kit.experiment import distributed
+
+log = logging.getLogger(__name__)
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Stopwatch(pl.Callback):
+    """Time the training: `seconds` in all, and `samples_per_second` of the training batches, validation left out.
+
+    A resumed run counts on from its checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._samples, self._batch_seconds = 0, 0.0
+        self._start = self._since = 0.0
+
+    @property
+    def samples_per_second(self) -> float:  # of this process
+        return self._samples / self._batch_seconds if self._batch_seconds else 0.0
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start = time.perf_counter() - self.seconds
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        now = time.perf_counter()
+        self._samples += len(batch[0])
+        self._batch_seconds += now - self._since
+        self._since = now
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.seconds = time.perf_counter() - self._start
+
+    def state_dict(self) -> dict[str, Any]:
+        seconds = time.perf_counter() - self._start
+        return {"seconds": seconds, "samples": self._samples, "batch_seconds": self._batch_seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.seconds = state_dict["seconds"]
+        self._samples, self._batch_seconds = state_dict["samples"], state_dict["batch_seconds"]
+
+
+class EpochLines(pl.Callback):
+    """One line an epoch, for logs and pipes, where a progress bar would be a smear."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        figures = [
+            f"{name} {trainer.callback_metrics[name]:.4f}" for name in _SHOWN if name in trainer.callback_metrics
+        ]
+        seconds = time.perf_counter() - self._start
+        log.info("epoch %d/%s: %s (%.0f s)", trainer.current_epoch + 1, trainer.max_epochs, ", ".join(figures), seconds)
+
+
+_SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "val_cer")
+
+
+class BestMetrics(pl.Callback):
+    """Remember the `metrics` of the epoch that the best checkpoint comes from, and that `checkpoint`'s path."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, float] = {}
+        self.checkpoint: str | None = None
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        monitor = getattr(trainer.checkpoint_callback, "monitor", None) or "train_loss"
+        now = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if now.get(monitor, math.inf) < self.metrics.get(monitor, math.inf) or not self.metrics:
+            self.metrics = now
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.checkpoint = getattr(trainer.checkpoint_callback, "best_model_path", None) or None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"metrics": self.metrics}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.metrics = state_dict["metrics"]
+
+
+class FiniteLoss(pl.Callback):
+    """Stop, with advice, when the loss is no number any more, and before that gets into a checkpoint.
+
+    Raises:
+        UserError: the loss is infinite or not a number.
+    """
+
+    EVERY = 20  # batches: to look at a loss means to wait for the GPU
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._sum: Tensor | float = 0.0  # which is finite as long as all losses are
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        if outputs and outputs.get("loss") is not None:  # a step may return nothing to skip its batch
+            self._sum = self._sum + outputs["loss"].detach().float()
+        if (batch_idx + 1) % self.EVERY == 0:
+            self._check(trainer, pl_module, float(self._sum))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        losses = [float(value) for name, value in trainer.callback_metrics.items() if name.endswith("_loss")]
+        self._check(trainer, pl_module, float(self._sum) + sum(losses))
+
+    def _check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: float) -> None:
+        # All processes must stop together: one alone would leave the others waiting for it.
+        if not trainer.strategy.reduce_boolean_decision(not math.isfinite(loss), all=False):
+            return
+        flag = "lr" if pl_module.one_cycle_max_lr is None else "one_cycle_max_lr"
+        best = getattr(trainer.checkpoint_callback, "best_model_path", None)
+        kept = f" The best weights so far are kept: --load_checkpoint {best} starts from them." if best else ""
+        raise UserError(
+            f"The loss became {loss} in epoch {trainer.current_epoch + 1}: the steps of training are too large. "
+            f"Lower --{flag}, which is {getattr(pl_module, flag)}, or add --gradient_clip_val 1.{kept}"
+        )
+
+
+class MetricsFile(pl.Callback):
+    """Write `metrics.csv`: a row for each epoch, with `epoch` (from 0), `step`, and what was measured.
+
+    The rows are part of the checkpoint, so that a resumed run has each epoch once.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        measured = {name: float(value) for name, value in trainer.callback_metrics.items() if name != "loss"}
+        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **measured})
+        if trainer.is_global_zero:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in self.rows for name in row)))
+            writer.writeheader()
+            writer.writerows(self.rows)
+            atomic_write.write_text(text.getvalue(), self.path)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
+
+class TestPredictions(pl.Callback):
+    """Collect what the model said of each test picture, in the dataset's order.
+
+    After testing, `labels` and `predicted` (int64, (N,) for characters or (N, places) for lines) and `confidence`
+    ((N,) float32, the probability that the model gave its answer) are on the CPU.
+    """
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: tuple[Tensor, Tensor],
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        predicted, confidence = outputs
+        self._batches.append((batch[1].cpu(), predicted.cpu(), confidence.cpu()))
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._batches = distributed.gather_in_order(self._batches)
+        self.labels, self.predicted, self.confidence = (torch.cat(parts) for parts in zip(*self._batches, strict=True))

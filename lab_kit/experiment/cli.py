@@ -1,0 +1,179 @@
+"""The command line of a run, made from the signatures and docstrings of the chosen classes."""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytorch_lightning as pl
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from torch import nn
+
+from lab_kit.errors import UserError
+from lab_kit.experiment.config_file import NotPlainError, check_plain, read_config_file
+from lab_kit.experiment.flag_errors import explain
+from lab_kit.experiment.registry import Packages, class_names, find_class, lit_class
+
+# What the program sets itself, or what would take away the run folder.
+NOT_TRAINER_FLAGS = {
+    "logger",
+    "callbacks",
+    "plugins",
+    "max_epochs",
+    "barebones",
+    "default_root_dir",
+    "enable_autolog_hparams",
+    "model_registry",
+    "enable_checkpointing",
+    "use_distributed_sampler",
+}
+PATHS = ("load_checkpoint", "log_dir", "resume")
+
+
+@dataclass
+class Config:
+    """The classes and settings of one run, as the command line and its config files say.
+
+    Args:
+        data_class, model_class, lit_class: what the user chose.
+        settings: every flag by name, parsed and checked.
+        yaml: the same as text, re-runnable with `--config`.
+    """
+
+    data_class: type[pl.LightningDataModule]
+    model_class: type[nn.Module]
+    lit_class: type[pl.LightningModule]
+    settings: Namespace
+    yaml: str = field(repr=False)
+
+    def kwargs_for(self, function: Callable) -> dict[str, object]:
+        """Return those settings that are parameters of `function`."""
+        wanted = inspect.signature(function).parameters
+        return {name: value for name, value in vars(self.settings).items() if name in wanted}
+
+
+def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -> Config:
+    """Read the command line.
+
+    Args:
+        arguments: without the program's name.
+        run_options: the function whose keyword parameters are the flags of the run itself.
+        packages: where the classes are found that can be chosen.
+
+    Raises:
+        UserError: an unknown flag or class, or a value of the wrong type.
+        SystemExit: after `--help` or `--print_config`.
+    """
+    files, flags = _config_files(arguments)
+    names = _chosen_names(files, flags, run_options)
+    data_class = find_class(packages.data, "data_class", names["data_class"])
+    model_class = find_class(packages.models, "model_class", names["model_class"])
+    lit_model_class = lit_class(packages.lit_models, data_class.task, names["loss"])
+
+    parser = _Parser(
+        prog="run_experiment.py",
+        description=f"Train {names['model_class']} on {names['data_class']}, test it, and leave a folder with the "
+        "results. The flags below are those of the chosen data and model; choose others with --data_class "
+        f"({', '.join(class_names(packages.data))}) and --model_class "
+        f"({', '.join(class_names(packages.models))}).",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="config", help="A file of flags, such as a run's config.yaml.")
+    parser.add_function_arguments(run_options, None)
+    parser.add_class_arguments(data_class, None)
+    parser.add_class_arguments(model_class, None, skip={"data_config"})
+    parser.add_class_arguments(lit_model_class, None, skip={"model", "data_config"})
+    parser.add_class_arguments(pl.Trainer, None, skip=NOT_TRAINER_FLAGS)
+    try:
+        settings = parser.parse_args([f"--config={file}" for file in files] + _with_explicit_booleans(parser, flags))
+    except ArgumentError as error:
+        raise UserError(explain(parser, str(error), packages)) from error
+    except OverflowError as error:
+        raise UserError(f"A number is too large: {error}.") from error
+    settings.pop("config", None)
+    for name in PATHS:  # so that config.yaml means the same files in any working directory
+        if settings[name]:
+            settings[name] = _absolute(name, settings[name])
+    repeatable = settings.clone()
+    repeatable["resume"] = None
+    return Config(data_class, model_class, lit_model_class, settings, parser.dump(repeatable, skip_validation=True))
+
+
+class _Parser(ArgumentParser):
+    def format_usage(self) -> str:
+        return "usage: run_experiment.py [--data_class NAME] [--model_class NAME] [--flag value ...]\n"
+
+    def format_help(self) -> str:
+        # The usage line that argparse derives names each of 80 flags once more, and hides the groups below it.
+        text = super().format_help()
+        return self.format_usage() + "\n" + text[text.index(self.description[:10]) :]
+
+
+def _config_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the values of --config, and the other arguments: these win, wherever they stand.
+
+    Raises:
+        UserError: an argument is too long or too deeply nested to be a setting, or --config has no value.
+    """
+    for argument in arguments:
+        try:
+            check_plain(argument.partition("=")[2] if argument.startswith("--") else argument)
+        except NotPlainError as error:
+            raise UserError(f"{argument[:40]} {error}.") from error
+        except yaml.YAMLError:
+            pass  # not every word is YAML
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    first.add_argument("--config", action="append", default=[])
+    try:
+        given, rest = first.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error.argument_name} needs a value.") from error
+    return given.config, rest
+
+
+def _chosen_names(files: Sequence[str], flags: Sequence[str], run_options: Callable) -> dict[str, str]:
+    """Return the names of classes and loss: from the flags, else from the last config file, else the defaults."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ("data_class", "model_class", "loss"):
+        first.add_argument(f"--{name}")
+    try:
+        given, _ = first.parse_known_args(flags)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{error.argument_name} needs a value.") from error
+    defaults = inspect.signature(run_options).parameters
+    names = {"data_class": defaults["data_class"].default, "model_class": defaults["model_class"].default, "loss": None}
+    for file in files:
+        content = read_config_file(Path(file))
+        names |= {name: content[name] for name in names if name in content}
+    names |= {name: value for name, value in vars(given).items() if value is not None}
+    return {name: value if name == "loss" else str(value) for name, value in names.items()}
+
+
+def _absolute(flag: str, path: str) -> str:
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # of characters that no path has, and users that do not exist
+        raise UserError(f"--{flag} is not a path: {error}.") from error
+
+
+def _with_explicit_booleans(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
+    """Let `--flag` stand for `--flag true` where the flag is a yes-or-no one."""
+    hints = {f"--{action.dest}": getattr(action, "_typehint", None) for action in parser._actions}
+    explicit = []
+    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=False):
+        bare = hints.get(argument) is bool and following.startswith("--")
+        explicit.append(f"{argument}=true" if bare else argument)
+    return explicit
+
+
+def run_program(program: Callable[[Sequence[str]], None]) -> None:
+    """Run `program(arguments)`; end with one line and exit code 2 where the user can put things right."""
+    try:
+        program(sys.argv[1:])
+    except UserError as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.exit(2)

@@ -1,0 +1,67 @@
+"""End a program cleanly after Ctrl-C or SIGTERM, and say how to go on."""
+
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """The run was told to stop; `advice` says how to go on.
+
+    It is no KeyboardInterrupt, because Lightning would swallow that one.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        self.advice = ""
+
+
+Program = Callable[[Sequence[str]], None]
+
+
+def graceful_exit(program: Program) -> Program:
+    """Let `program(arguments)` end with one line and exit code 130 after Ctrl-C, 143 after SIGTERM."""
+
+    @wraps(program)
+    def run(arguments: Sequence[str]) -> None:
+        with _signals_raise():
+            try:
+                program(arguments)
+            except Interrupted as stopped:
+                for number in SIGNALS:  # an impatient second Ctrl-C must not garble the last words
+                    signal.signal(number, signal.SIG_IGN)
+                name = "Ctrl-C" if stopped.number == signal.SIGINT else signal.Signals(stopped.number).name
+                sys.stderr.write(f"\nStopped by {name}. {stopped.advice}".rstrip() + "\n")
+                sys.exit(128 + stopped.number)
+
+    return run
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # as of a process in the background, whom Ctrl-C does not concern
+            signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if multiprocessing.parent_process() is not None:  # Ctrl-C reaches a DataLoader's workers too, who know only this:
+        raise KeyboardInterrupt
+    raise Interrupted(number)

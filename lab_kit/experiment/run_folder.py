@@ -1,0 +1,197 @@
+"""The folder that a run writes: `<log_dir>/<data>-<model>/version_N/`."""
+
+import errno
+import itertools
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+
+from lab_kit import atomic_write
+from lab_kit.errors import UserError
+from lab_kit.experiment import console, distributed, resume
+from lab_kit.experiment.callbacks import TestPredictions
+from lab_kit.experiment.interrupts import Interrupted
+from lab_kit.paths import code_root, readable
+from lab_kit.plots import curves
+
+BEST = Path("checkpoints", "best.ckpt")
+LOCK = ".lock"
+# What a disk, and not this program, may be at fault for.
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+
+# The final table, in this order.
+ROWS = (
+    *(f"{split}_{figure}" for split in ("train", "val", "test") for figure in curves.METRIC_NAMES),
+    *("source", "seconds", "samples_per_second", "parameters", "hardware"),
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        log_dir: where all runs go.
+        name: `<data>-<model>`.
+        version: the run's number.
+    """
+
+    log_dir: Path
+    name: str
+    version: int
+
+    @property
+    def path(self) -> Path:
+        return self.log_dir / self.name / f"version_{self.version}"
+
+    def loggers(self) -> list[Logger]:
+        """Return what writes TensorBoard events into the folder."""
+        return [TensorBoardLogger(self.log_dir, self.name, self.version, default_hp_metric=False)]
+
+    def checkpoints(self, monitor: str) -> list[ModelCheckpoint]:
+        """Return the callbacks that keep `best.ckpt` (lowest `monitor`) and `last.ckpt`, in this order.
+
+        Two of them: Lightning's `save_last` saves only when the best changes, and a run must go on from its last epoch.
+        """
+        # After validation alone, a checkpoint would miss what others note of the epoch.
+        always = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+        folder = self.path / "checkpoints"
+        return [
+            ModelCheckpoint(folder, filename="best", monitor=monitor, **always),
+            ModelCheckpoint(folder, filename=Path(resume.LAST).stem, **always),
+        ]
+
+    def write_config(self, text: str) -> None:
+        """Write `config.yaml`, which `--config` reads."""
+        atomic_write.write_text(text, self.path / resume.CONFIG)
+
+    def resume_advice(self) -> str:
+        """Return what to do after an interruption, in words."""
+        if (self.path / resume.LAST).is_file():
+            program = Path(sys.argv[0]).name
+            how = shlex.join(["python", sys.argv[0], "--resume", str(self.path)]) if program.endswith(".py") else ""
+            return f"Go on from the last full epoch with: {how or f'--resume {self.path}'}"
+        return "No epoch was finished, so there is nothing to go on from: start again with the same command."
+
+    def write_report(self, metrics: dict[str, Any], predictions: TestPredictions, data: Any, title: str) -> None:
+        """Write `metrics.json` and the plots, and print the final table.
+
+        Args:
+            metrics: all figures of the run, and facts about it.
+            predictions: what the model said of the test pictures.
+            data: the data module, set up.
+            title: of the table.
+        """
+        atomic_write.write_json(metrics | {"versions": _versions(), "commit": _commit()}, self.path / "metrics.json")
+        plots = import_module(f"lab_kit.plots.{data.task}_plots")
+        read = (predictions.labels, predictions.predicted, predictions.confidence)
+        test = data.splits["test"]
+        plots.draw(*read, test.images[test.indices], data.config().mapping, self.path)
+        if (self.path / "metrics.csv").is_file():
+            curves.plot_curves(self.path / "metrics.csv", self.path / "curves.png")
+        rows = {name.replace("_", " "): _formatted(name, metrics[name]) for name in ROWS if name in metrics}
+        pictures = sorted(path.name for path in self.path.glob("*.png"))
+        rows |= {"run folder": readable(self.path), "pictures": ", ".join(pictures)}
+        if (self.path / BEST).is_file():
+            rows["best checkpoint"] = BEST
+        console.print_table(title, rows)
+
+
+@contextmanager
+def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
+    """Give the folder of a resumed run, or a new one, which goes away if the run ends before leaving anything in it.
+
+    No other run can open the folder meanwhile.
+
+    Args:
+        run: has `data_class`, `model_class`, `resume` and `log_dir`.
+        default_log_dir: where runs go when `run.log_dir` is None.
+
+    Raises:
+        UserError: the folder cannot be made or written to, or another run is at work in it.
+    """
+    if distributed.rank() > 0:  # the first process alone writes what stays
+        with tempfile.TemporaryDirectory() as elsewhere:
+            folder = RunFolder(Path(elsewhere), f"{run.data_class}-{run.model_class}", version=0)
+            folder.path.mkdir(parents=True)
+            yield folder
+        return
+    if run.resume:
+        path = resume.last_checkpoint(run.resume).parent.parent
+        folder = RunFolder(path.parent.parent, path.parent.name, int(path.name.removeprefix("version_")))
+    else:
+        log_dir = Path(run.log_dir) if run.log_dir else default_log_dir
+        folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
+    lock = FileLock(folder.path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+        for leftover in folder.path.rglob(f"*{atomic_write.UNFINISHED}"):  # of a process that was killed
+            leftover.unlink()
+        yield folder
+    except Timeout as error:
+        raise UserError(f"Another run is at work in {readable(folder.path)}: let it end, or stop it first.") from error
+    except Interrupted as stopped:
+        stopped.advice = folder.resume_advice()
+        raise
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        place = error.filename or readable(folder.path)
+        raise UserError(f"Cannot write {place}: {os.strerror(error.errno)}. {folder.resume_advice()}") from error
+    finally:
+        lock.release()
+        with suppress(OSError):
+            if [path.name for path in folder.path.iterdir()] == [LOCK]:
+                (folder.path / LOCK).unlink()
+            folder.path.rmdir()  # which succeeds only if it is empty
+
+
+def _new_folder(log_dir: Path, name: str) -> RunFolder:
+    try:
+        (log_dir / name).mkdir(parents=True, exist_ok=True)
+        for version in itertools.count():  # mkdir is atomic: of two runs that start together, one takes the next number
+            with suppress(FileExistsError):
+                (log_dir / name / f"version_{version}").mkdir()
+                return RunFolder(log_dir, name, version)
+    except OSError as error:
+        raise UserError(f"Cannot write to {log_dir}: {error.strerror}. Choose another --log_dir.") from error
+
+
+def _formatted(name: str, value: Any) -> str:
+    if name.endswith(("_acc", "_cer")):
+        return f"{value:.2%}"
+    if name.endswith("_loss"):
+        return f"{value:.4f}"
+    if name == "seconds":
+        return f"{value:,.1f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def _versions() -> str:
+    packages = ("torch", "torchvision", "pytorch-lightning", "numpy")
+    return ", ".join(
+        [f"python {platform.python_version()}", *(f"{name} {installed_version(name)}" for name in packages)]
+    )
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=code_root(), capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""Visitors' pictures and corrections: the store, and the detection of drift."""

@@ -1,0 +1,1 @@
+"""Points and reports from the checks of homework."""

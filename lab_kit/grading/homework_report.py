@@ -1,0 +1,143 @@
+"""A pytest plugin that reports the checks of homework as a list of requirements: what is met, and what is not yet.
+
+The first line of a check's docstring is the requirement. The message of its assertion says what to do.
+"""
+
+import inspect
+import os
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+WIDTH = 100  # characters of a line, in a terminal that has as many
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to check any other copy of the code than that of the lab around the homework."""
+    lab = lab_of(config)
+    for name in ("text_recognizer", "training"):
+        found = Path(import_module(name).__file__).resolve().parent.parent
+        if found != lab:
+            raise pytest.UsageError(
+                f"These checks are about {lab}, but Python has already imported {name} from {found}. "
+                f"Check one lab at a time: python -m pytest {lab.name}/homework"
+            )
+
+
+def lab_of(config: pytest.Config) -> Path:
+    """Return the lab's folder: the one around the folder with pytest.ini."""
+    return config.rootpath.resolve().parent
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> Iterator[None]:
+    """Let a check say the same thing each time."""
+    import torch  # not at the top: it takes seconds, and the first line of output should not wait for them
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line(f"Checking the homework of {lab_of(session.config).name}. This takes some seconds ...")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        report.lesson = _lesson(report.call.excinfo.value, lab_of(collector.config))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    report = yield
+    report.place = item.session.items.index(item)
+    report.exercise = _first_line(item.module.__doc__)
+    report.requirement = _first_line(item.function.__doc__) or item.name
+    report.lesson = _lesson(call.excinfo.value, lab_of(item.config)) if call.excinfo else ""
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Print nothing while the checks run: the list at the end says it all."""
+    if report.when == "call":
+        return report.outcome, "", ""
+    return ("error", "", "") if report.failed else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the list."""
+    reports = [report for kind in ("passed", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    checks = sorted((report for report in reports if hasattr(report, "requirement")), key=lambda report: report.place)
+    broken = [report for report in reports if not hasattr(report, "requirement")]
+    width = min(config.get_terminal_writer().fullwidth, WIDTH)
+    write = terminalreporter.write_line
+
+    for exercise, group in groupby(checks, key=lambda report: report.exercise):
+        write(exercise, bold=True)
+        lesson = None
+        for report in group:
+            write(f"  [{'x' if report.passed else ' '}] {report.requirement}", green=report.passed)
+            _write_lesson(write, "As above." if report.lesson == lesson else report.lesson, width)
+            lesson = report.lesson or None
+        write("")
+    for report in broken:
+        write(f"{Path(report.nodeid).name} could not start, so its checks are missing", bold=True)
+        _write_lesson(write, report.lesson, width)
+        write("")
+
+    met = sum(report.passed for report in checks)
+    if checks:
+        write(f"{met} of {len(checks)} requirements are met.", bold=True)
+    if failed := [report for report in checks if report.failed]:
+        name = failed[0].nodeid.split("::")[-1].split("[")[0]
+        write("To run the first of the others by itself, with its whole traceback:")
+        folder = os.path.relpath(config.rootpath, config.invocation_params.dir)
+        write(f"  python -m pytest {folder} -k {name} --tb=short")
+    elif checks and not broken:
+        write("Well done: that is all of it.", green=True)
+
+
+def _write_lesson(write: Callable[..., None], lesson: str, width: int) -> None:
+    for paragraph in lesson.splitlines():
+        for line in textwrap.wrap(paragraph, width - 6, break_long_words=False, break_on_hyphens=False):
+            write(f"      {line}", yellow=True)
+
+
+def _first_line(docstring: str | None) -> str:
+    return inspect.cleandoc(docstring or "").split("\n")[0].removesuffix(".")
+
+
+def _lesson(error: BaseException, lab: Path) -> str:
+    """Return what a student should read about why a check did not pass."""
+    if isinstance(error, pytest.Collector.CollectError) and error.__cause__:
+        error = error.__cause__  # pytest wraps what goes wrong in an import into a page of text
+    frame = _last_frame_of_the_lab(error, lab)
+    checks_own = frame is None or Path(frame[0]).name.startswith("test_")
+    if isinstance(error, NotImplementedError) or (isinstance(error, AssertionError) and checks_own):
+        return str(error).split("\nassert ")[0]  # without pytest's own addition
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        message, frame = f"{type(error).__name__}: {error.msg}", (error.filename, error.lineno, error.text or "")
+    if frame:
+        file, number, code = frame
+        path = Path(file).resolve()
+        shown = path.relative_to(lab) if path.is_relative_to(lab) else path
+        message += f"\nin {shown}, line {number}: {code.strip()}"
+    return message
+
+
+def _last_frame_of_the_lab(error: BaseException, lab: Path) -> tuple[str, int, str] | None:
+    """Return file, line number and code of the innermost call in the lab's own code, checks included."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(lab)]
+    return (ours[-1].filename, ours[-1].lineno or 0, ours[-1].line or "") if ours else None

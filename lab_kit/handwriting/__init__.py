@@ -1,0 +1,1 @@
+"""Synthetic handwriting by imaginary writers: pen paths, writing styles, layout, ink."""

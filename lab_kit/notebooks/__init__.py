@@ -1,0 +1,1 @@
+"""What the notebooks share: quiet training, plots, a player for animations."""

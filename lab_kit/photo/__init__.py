@@ -1,0 +1,8 @@
+"""Turn a photo or a drawing into an input like the pictures that a network was trained on: bright ink on black."""
+
+from lab_kit.photo.character import prepare_character
+from lab_kit.photo.crop_object import crop_object
+from lab_kit.photo.line import prepare_line
+from lab_kit.photo.open_picture import open_picture
+
+__all__ = ["crop_object", "open_picture", "prepare_character", "prepare_line"]

@@ -1,0 +1,68 @@
+"""Estimate the background of a picture: how bright and how grainy the paper is, and whether it is a dark board."""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+# Pictures are reduced to the area of a square with sides of so many pixels. (A limit for the longer side would leave
+# too few rows of the picture of a single line.)
+BRIGHTNESS_SIDE = 160  # to estimate the brightness of the paper, which changes slowly
+POLARITY_SIDE = 40  # to decide which of ink and paper is darker
+MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
+DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
+
+
+def grey_values(picture: Image.Image, longest: int) -> np.ndarray:
+    """Return a picture's grey levels (H, W) uint8, reduced so that the longer side has at most `longest` pixels."""
+    return _coarse(np.asarray(picture.convert("L")), longest)
+
+
+def dark_on_light(grey: np.ndarray) -> np.ndarray:
+    """Return the picture with dark ink on light paper: inverted if the ink was lighter than the paper.
+
+    Ink covers less area than paper, and differs more from the median of its surroundings. So the distribution of these
+    differences is skewed to the side of the ink: its third moment tells whether ink is lighter or darker.
+    """
+    small = _coarse(grey, _longest(grey, POLARITY_SIDE))
+    side = min(max(small.shape) // 2, min(small.shape)) | 1  # wider, it would reach over the edge of a shadow
+    around = cv2.medianBlur(cv2.copyMakeBorder(small, *[side // 2] * 4, cv2.BORDER_REFLECT), side)
+    height, width = small.shape
+    around = around[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
+    differences = small.astype(np.float32) - around
+    return 255 - grey if (differences**3).mean() > 0 else grey
+
+
+def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return how much darker than the paper each pixel is, and the noise of that measure.
+
+    The brightness of the paper is estimated by a morphological closing, with a window that is wider than any stroke.
+
+    Args:
+        grey: (H, W) uint8, dark ink on light paper.
+
+    Returns:
+        (H, W) float32, the darkness as a share of the paper's brightness: about 0 on the paper, at most 1; and its
+        standard deviation on the paper (the grain).
+    """
+    small = cv2.GaussianBlur(_coarse(grey, _longest(grey, BRIGHTNESS_SIDE)), (3, 3), 0)
+    side = max(3, int(min(small.shape) * MAX_STROKE_SHARE) | 1)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    paper = cv2.blur(paper, (side // 2 | 1, side // 2 | 1))  # 20 times faster than a Gaussian
+    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    darkness = 1 - grey / cv2.max(paper, DARKEST_PAPER)
+    sample = darkness[::3, ::3]
+    middle = np.median(sample)  # above 0, because a closing picks the brightest grains of the paper
+    grain = 1.4826 * float(np.median(np.abs(sample - middle)))
+    return darkness - middle, grain
+
+
+def _coarse(grey: np.ndarray, longest: int) -> np.ndarray:
+    """Reduce a picture so that its longer side has at most `longest` pixels."""
+    share = longest / max(grey.shape)
+    return grey if share >= 1 else cv2.resize(grey, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+
+
+def _longest(grey: np.ndarray, side: int) -> int:
+    """Return the longer side, in pixels, of a picture shaped like `grey` with the area of a square of this side."""
+    height, width = grey.shape
+    return max(side, round(side * (max(height, width) / min(height, width)) ** 0.5))

@@ -1,0 +1,83 @@
+"""Run a function as a program: its signature gives the flags, its docstring the help."""
+
+import logging
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from lab_kit.errors import UserError, nearest
+
+
+def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
+    """Call `function` as the command line says.
+
+    Parameters without a default are given by their place, the others as `--name value`. What goes wrong and can be put
+    right (UserError, OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
+
+    Args:
+        function: has types and a docstring for all its parameters.
+        arguments: the command line; None for the program's own.
+    """
+    _messages_to_stderr()
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)  # so that temporary files are tidied up
+    module = sys.modules[function.__module__].__spec__
+    name = f"python -m {module.name}" if module else function.__module__
+    parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)
+    parser.add_function_arguments(function, None, as_positional=True)
+    try:
+        settings = parser.parse_args(list(sys.argv[1:] if arguments is None else arguments))
+        function(**vars(settings))
+    except ArgumentError as error:
+        _end(f"{_one_line(parser, str(error))} What there is: {name} --help")
+    except UserError as error:
+        _end(str(error))
+    except OSError as error:
+        _end(f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        sys.exit(130)
+
+
+def _end(message: str) -> None:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(2)
+
+
+def _terminated(number: int, frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _one_line(parser: ArgumentParser, message: str) -> str:
+    flags = [option for action in parser._actions for option in action.option_strings]
+    for word in message.replace('"', " ").replace("'", " ").split():
+        if word.startswith("--") and word.split("=")[0] not in flags:
+            flag = word.split("=")[0].rstrip(".,:")
+            return f"There is no flag {flag}.{nearest(flag, flags)}"
+    if wrong := re.search(r'key "(\w+)": .* Got value: (.*)', " ".join(message.split())):
+        return f"{wrong[1]} cannot be '{wrong[2]}'."
+    return " ".join(message.split()).rstrip(".").capitalize() + "."
+
+
+class _PlainFormatter(logging.Formatter):
+    """Messages as they are; warnings say that they are warnings."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{record.levelname.lower()}: {text}" if record.levelno >= logging.WARNING else text
+
+
+def _messages_to_stderr() -> None:
+    """Show this project's messages, unless somebody has arranged for that already."""
+    for name in ("lab_kit", "text_recognizer", "training", "app"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(_PlainFormatter())
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
