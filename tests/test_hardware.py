@@ -51,7 +51,13 @@ def test_tuned_convolutions_keep_the_channels_of_a_pixel_together():
         ({"amx_bf16": True}, None, "bf16-mixed"),
         ({"amx_bf16": True}, "ALL", "bf16-mixed"),
         ({"amx_bf16": True}, "AVX512_CORE_VNNI", "32-true"),
+        ({"amx_bf16": True}, "AVX512_CORE_BF16", "32-true"),
         ({"amx_bf16": False}, None, "32-true"),
+        ({"avx512_bf16": True}, None, "bf16-mixed"),
+        ({"avx512_bf16": True}, "avx512_core_bf16", "bf16-mixed"),
+        ({"avx512_bf16": True, "amx_bf16": True}, "AVX512_CORE_FP16", "bf16-mixed"),
+        ({"avx512_bf16": True}, "AVX512_CORE_VNNI", "32-true"),
+        ({"avx512_bf16": False, "avx512_vnni": True}, None, "32-true"),
         ({}, None, "32-true"),
     ],
 )
