@@ -143,7 +143,7 @@ def test_a_read_only_folder_without_one_is_a_clear_error(path, arrays, monkeypat
     def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(cache.FileLock, "acquire", refuse)
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     with pytest.raises(UserError, match=r"Cannot write .*set-123\.h5: Read-only file system.*TEXT_RECOGNIZER_DATA"):
         cache.ensure(path, lambda: arrays)
 

@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from tqdm import tqdm
 
-from lab_kit import atomic_write
+from lab_kit import atomic_write, locks
 from lab_kit.curation.review_file import remove_leftovers
 from lab_kit.curation.review_plan import Step, parse_grades, plan
 from lab_kit.curation.review_queue import ReviewQueue
@@ -140,21 +139,17 @@ def _check_location(folder: Path, new_folder: Path) -> None:
 def _temporary_folder(new_folder: Path) -> Iterator[Path]:
     """Provide an empty temporary folder beside `new_folder`, under a lock; at the end, remove it if it still exists."""
     unfinished = new_folder.with_name(f"{new_folder.name}{atomic_write.UNFINISHED}")
-    lock = FileLock(new_folder.with_name(f".{new_folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"Another program is writing {new_folder}: wait until it has ended.") from None
-    try:
-        if unfinished.exists():  # a run that was killed has left it
-            shutil.rmtree(unfinished)
-        unfinished.mkdir()
-        yield unfinished
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        with suppress(OSError):
-            Path(lock.lock_file).unlink()  # while it is held: a program that waits for it takes a new one
-        lock.release()
+    lock = new_folder.with_name(f".{new_folder.name}.lock")
+    with locks.held(lock, f"Another program is writing {new_folder}: wait until it has ended.", timeout=0):
+        try:
+            if unfinished.exists():  # a run that was killed has left it
+                shutil.rmtree(unfinished)
+            unfinished.mkdir()
+            yield unfinished
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            with suppress(OSError):
+                lock.unlink()  # while it is held: a program that waits for it takes a new one
 
 
 def _check_space(folder: Path, steps: list[Step], new_folder: Path) -> None:

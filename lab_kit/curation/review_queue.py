@@ -9,14 +9,12 @@ is in the one file that all programs read, and there is no journal that could ge
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from lab_kit import atomic_write
+from lab_kit import atomic_write, locks
 from lab_kit.curation import review_file
 from lab_kit.curation.review_file import Picture, class_folders
 from lab_kit.errors import UserError
@@ -60,7 +58,6 @@ class ReviewQueue:
         self._lines: list[str] = []  # of the file, one for each of the pictures
         self._index_of: dict[str, int] = {}  # file -> index
         self._undo: list[tuple[Picture, Picture]] = []  # before and after each proposal made here
-        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), poll_interval=0.003)
 
     @classmethod
     def create(cls, path: Path, folder: Path, classes: Sequence[str], pictures: Iterable[Picture]) -> "ReviewQueue":
@@ -204,17 +201,10 @@ class ReviewQueue:
             atomic_write.write_bytes(content, kept)
             log.warning("The old review has proposals for %d other pictures: it is now %s.", lost, readable(kept))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the lock of the file; the operating system releases it if the process is killed."""
-        try:
-            self._lock.acquire(timeout=LOCK_TIMEOUT_S)
-        except Timeout:
-            raise UserError(f"Another program keeps {readable(self.path)} locked: end that program.") from None
-        try:
-            yield
-        finally:
-            self._lock.release()
+    def _locked(self) -> AbstractContextManager[bool]:
+        """Hold the lock of the file."""
+        busy = f"Another program keeps {readable(self.path)} locked: end that program."
+        return locks.held(self.path.with_name(f".{self.path.name}.lock"), busy, LOCK_TIMEOUT_S, poll_interval=0.003)
 
     def _read(self) -> bool:
         """Read the file if its content has changed; return whether it has."""

@@ -12,14 +12,14 @@ import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import h5py
 import numpy as np
-from filelock import FileLock, Timeout
 
+from lab_kit import locks
 from lab_kit.atomic_write import UNFINISHED, replaced
 from lab_kit.errors import UserError
 from lab_kit.paths import DATA_VARIABLE, data_root, readable
@@ -82,14 +82,15 @@ def load(path: Path, build: Callable[[], Arrays], compress: bool = False) -> Arr
     """
     with suppress(OSError, _DamagedError):
         return _read(path)
-    with _lock(path):
+    with _lock(path) as everywhere:
         try:
             return _read(path)  # another process may have made it while this one waited
         except FileNotFoundError:
             pass
         except (OSError, _DamagedError) as error:
             log.warning("%s is damaged (%s): building it again.", readable(path), error)
-        _remove_leftovers(path)
+        if everywhere:
+            _remove_leftovers(path)
         arrays = build()
         with _explain_errors(path):
             if path.is_dir():
@@ -99,20 +100,14 @@ def load(path: Path, build: Callable[[], Arrays], compress: bool = False) -> Arr
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a cache file; the operating system releases it when the process ends, even if it is killed."""
-    lock = FileLock(_lock_file(path))
-    with _explain_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            log.info("Another process is building %s: waiting for it.", readable(path))
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+def _lock(path: Path) -> Iterator[bool]:
+    """Hold the lock of a cache file, as `locks.held` does."""
+    busy = f"Another process is building {readable(path)}: waiting for it."
+    with ExitStack() as stack:
+        with _explain_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            everywhere = stack.enter_context(locks.held(_lock_file(path), busy))
+        yield everywhere
 
 
 def _lock_file(path: Path) -> Path:
@@ -126,7 +121,8 @@ def _remove_leftovers(path: Path) -> None:
     """
     for leftover in path.parent.glob(f"*{UNFINISHED}"):
         name = leftover.with_suffix("").with_suffix("")
-        with suppress(OSError, Timeout), nullcontext() if name == path else FileLock(_lock_file(name), timeout=0):
+        locked = nullcontext() if name == path else locks.held(_lock_file(name), "Its process lives.", timeout=0)
+        with suppress(OSError, UserError), locked:
             leftover.unlink()
 
 
@@ -194,7 +190,7 @@ def _read(path: Path) -> Arrays:
             raise _DamagedError("its name and its content do not match")
         if header != _file_header(path, file):
             raise _DamagedError("its checksum is wrong")
-    with h5py.File(path, "r") as content:
+    with h5py.File(path, "r", locking=False) as content:  # nobody writes a complete file; some disks have no locks
         return {name: dataset[...] for name, dataset in content.items()}
 
 

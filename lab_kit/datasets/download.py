@@ -6,6 +6,7 @@ its size and hash are right, so an incomplete download, or a web page with the a
 
 import hashlib
 import logging
+import platform
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from filelock import FileLock
-
+from lab_kit import locks
+from lab_kit.atomic_write import UNFINISHED
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 
@@ -62,10 +63,11 @@ class RawFile:
             if self.path.is_file() and self.problem() is None:
                 return
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_name(self.path.name + ".lock")):
+            busy = f"Another process is downloading {self.path.name}: waiting for it."
+            with locks.held(self.path.with_name(self.path.name + ".lock"), busy) as everywhere:
                 problem = self.problem() if self.path.is_file() else "missing"
                 if problem is not None:  # otherwise, another process downloaded it while this one waited
-                    self._replace(problem)
+                    self._replace(problem, "" if everywhere else f".{platform.node()}")
         except OSError as error:
             raise UserError(
                 f"Cannot keep {self.path.name} ({self.size / 1e6:,.1f} MB) in {readable(self.path.parent)}: "
@@ -73,13 +75,13 @@ class RawFile:
                 "write to."
             ) from error
 
-    def _replace(self, problem: str) -> None:
+    def _replace(self, problem: str, whose: str) -> None:
         # Unfinished files are in their own folder. If a process is killed, the next one removes that folder.
-        unfinished = self.path.with_name(self.path.name + ".unfinished")
+        unfinished = self.path.with_name(f"{self.path.name}{whose}{UNFINISHED}")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             arrived = self._download(unfinished)
-            if self.path.exists():
+            if self.path.is_dir() or problem != "missing":
                 self.path.replace(self.path.with_name(self.path.name + ".bad"))
             arrived.replace(self.path)
         except DownloadError as error:

@@ -16,11 +16,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from lab_kit import atomic_write
+from lab_kit import atomic_write, locks
 from lab_kit.errors import UserError
 from lab_kit.experiment import console, distributed, resume
 from lab_kit.experiment.callbacks import TestPredictions
@@ -136,14 +135,12 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
     else:
         log_dir = Path(run.log_dir) if run.log_dir else default_log_dir
         folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
-    lock = FileLock(folder.path / LOCK)
     try:
-        lock.acquire(timeout=0)
-        for leftover in folder.path.rglob(f"*{atomic_write.UNFINISHED}"):  # of a process that was killed
-            leftover.unlink()
-        yield folder
-    except Timeout as error:
-        raise UserError(f"Another run is at work in {readable(folder.path)}: let it end, or stop it first.") from error
+        busy = f"Another run is at work in {readable(folder.path)}: let it end, or stop it first."
+        with locks.held(folder.path / LOCK, busy, timeout=0):
+            for leftover in folder.path.rglob(f"*{atomic_write.UNFINISHED}"):  # of a process that was killed
+                leftover.unlink()
+            yield folder
     except Interrupted as stopped:
         stopped.advice = folder.resume_advice()
         raise
@@ -153,7 +150,6 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
         place = error.filename or readable(folder.path)
         raise UserError(f"Cannot write {place}: {os.strerror(error.errno)}. {folder.resume_advice()}") from error
     finally:
-        lock.release()
         with suppress(OSError):
             if [path.name for path in folder.path.iterdir()] == [LOCK]:
                 (folder.path / LOCK).unlink()
