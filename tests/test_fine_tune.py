@@ -108,7 +108,7 @@ def test_what_cannot_be_learned_from_is_refused_in_one_line(folder, corrected, t
     (tmp_path / "empty").mkdir()
     refused = {
         (folder, small): "is not 28 x 28 pixels",
-        (folder, broken): "cannot be read as a picture",
+        (folder, broken): "1 text, not a picture",
         (folder, unknown): "is of the class 'ß', which is not one of the 83 classes of the run. A new class needs",
         (folder, tmp_path / "empty"): "has no pictures",
         (tmp_path / "empty", corrected): "is not the folder of a run",

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lab_kit.curation import review_file
 from lab_kit.curation.review_queue import Picture, ReviewQueue
+from lab_kit.datasets.picture_layout import class_names
 from lab_kit.errors import UserError
 from lab_kit.paths import code_root
 
@@ -179,13 +180,13 @@ def test_classes_are_the_class_folders(tmp_path):
     folder, pictures = make(tmp_path, split=True)
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / "train" / "empty").mkdir()
-    assert review_file.class_folders(folder) == ("empty", *CLASSES)
+    assert class_names(folder) == ("empty", *CLASSES)
     assert review_file.path_under_label("valid/star/7.jpg", "sun") == "valid/sun/7.jpg"
     assert review_file.path_under_label("test/7.jpg", "sun") == "sun/7.jpg"  # a class of that name
     with pytest.raises(UserError, match="no class folders"):
-        review_file.class_folders(folder / "train" / "empty")
+        class_names(folder / "train" / "empty")
     with pytest.raises(UserError, match="There is no folder"):
-        review_file.class_folders(tmp_path / "nowhere")
+        class_names(tmp_path / "nowhere")
     with pytest.raises(UserError, match="A class cannot be called"):
         ReviewQueue.create(tmp_path / "review.csv", folder, (*CLASSES, "../x"), pictures)
 

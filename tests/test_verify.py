@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lab_kit.curation.check_picture import check_picture, describe_bytes, detect_format
+from lab_kit.curation.check_picture import check_picture
 from lab_kit.curation.duplicates import choose_kept, find_duplicates
 from lab_kit.curation.practice.check import compare
 from lab_kit.curation.practice.make_set import make_practice_set
 from lab_kit.curation.process_pool import ProcessDied, map_in_processes
 from lab_kit.curation.verify import verify
+from lab_kit.datasets.picture_formats import describe_bytes, detect_format
 from lab_kit.errors import UserError
 from lab_kit.program import run
 

@@ -1,11 +1,10 @@
 """Read lists of addresses: a text file for each class, or one CSV file with the columns class and url."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab_kit.curation.csv_table import read_table, read_text
 from lab_kit.curation.names import class_folder_name
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
@@ -50,25 +49,13 @@ def read_lists(lists: Path) -> list[ListEntry]:
 
 
 def _read_addresses(file: Path) -> Iterable[str]:
-    for line in _read_text(file).splitlines():
+    for line in read_text(file).splitlines():
         if line.strip() and not line.strip().startswith("#"):
             yield line.strip().strip('"<>,')  # which surround addresses that were copied from a program
 
 
 def _read_table(path: Path) -> list[ListEntry]:
-    try:
-        table = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True, skipinitialspace=True)
-        rows = list(table)
-    except csv.Error as error:
-        raise UserError(f"{readable(path)} is not a CSV file: {error}.") from None
-    if not {"class", "url"} <= set(table.fieldnames or ()):
+    columns, rows = read_table(path, by_hand=True)
+    if not {"class", "url"} <= set(columns):
         raise UserError(f"{readable(path)} needs the columns class and url; its first line should be: class,url")
-    rows = [row for row in rows if any(row.values())]
-    return [ListEntry(class_folder_name(row["class"] or ""), (row["url"] or "").strip()) for row in rows]
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(f"{readable(path)} is not a text file in UTF-8: save it as UTF-8.") from None
+    return [ListEntry(class_folder_name(row["class"]), row["url"].strip()) for row in rows]

@@ -27,10 +27,11 @@ from tqdm import tqdm
 
 from lab_kit.atomic_write import UNFINISHED, write_bytes
 from lab_kit.curation.address_lists import read_lists
-from lab_kit.curation.check_picture import SUFFIXES, detect_format
 from lab_kit.curation.fetch import FetchLimits, fetch_all
 from lab_kit.curation.names import file_stem_from_url
 from lab_kit.curation.quarantine import list_picture_files, quarantine_folder, read_report_rows, write_report_rows
+from lab_kit.datasets.picture_files import describe
+from lab_kit.datasets.picture_formats import SUFFIXES, detect_format
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 from lab_kit.program import run
@@ -86,6 +87,7 @@ class Collection:
     def __init__(self, lists: Path, folder: Path) -> None:
         self.folder = folder
         self.entries = read_lists(lists)
+        self.left_out: dict[Path, str] = {}  # files that are no pictures, or broken, each with the reason
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{readable(folder)} is a file: name a folder for the pictures.")
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,11 @@ class Collection:
         if not any(self.entries[index].file for index in fetched):
             return
         files = list_picture_files(self.folder)
-        rows = find_copies(self.folder, check_all(self.folder, files, 1, None))
+        checks = check_all(self.folder, files, 1, None)
+        rows = find_copies(self.folder, checks)
+        self.left_out = {
+            self.folder / file: check.reason for file, check in checks.items() if check.reason not in ("", "animated")
+        }
         why = {row["file"]: f"{row['reason']}: {row['detail']}" for row in rows}
         self.entries = [replace(w, reason=why[w.file]) if w.file in why else w for w in self.entries]
         self.write_report()
@@ -226,10 +232,12 @@ def _summary(collection: Collection, missing: Sequence[int]) -> None:
             reasons[entry.reason] += 1
         elif index not in fetched:
             what = "already there"
+        elif collection.folder / entry.file in collection.left_out:
+            what = "broken"
         else:
             what = "duplicates" if entry.reason.startswith("duplicate") else "got"
         count.setdefault(entry.label, Counter())[what] += 1
-    columns = ["got", "failed", "already there", "duplicates", "listed twice"]
+    columns = ["got", "broken", "failed", "already there", "duplicates", "listed twice"]
     columns = [c for c in columns if c in ("got", "failed") or any(counter[c] for counter in count.values())]
     table = Table(title=f"Collected into {readable(collection.folder)}", title_justify="left")
     table.add_column("class")
@@ -251,6 +259,8 @@ def _summary(collection: Collection, missing: Sequence[int]) -> None:
         for reason, number in reasons.most_common(12):
             say(f"{number:6}  {reason}")
         say(f"Report on every address: {readable(collection.folder / REPORT)}. To try again, run the same command.")
+    if collection.left_out:
+        log.warning("%s The next program moves them aside.", describe(collection.left_out))
     if any(entry.reason.startswith("in two classes") for entry in collection.entries):
         log.warning("Some pictures are in two classes: verify reports which.")
     say(f"Next: python -m lab_kit.curation.verify {readable(collection.folder)}")

@@ -5,7 +5,7 @@ that *may* be copies. But two different drawings of the same symbol can have nea
 decide: they must agree at every pixel, not only on average, where one more stroke would hardly count.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lab_kit.curation.check_picture import THUMBNAIL_SIZE, PictureCheck
+from lab_kit.datasets.picture_layout import SPLIT_NAMES, split_and_class
 
 MAX_HASH_DISTANCE = 12  # of the 64 bits, how many may differ
 MAX_ASPECT_DIFFERENCE = 0.05  # relative difference of height/width, for the rounding in small pictures
@@ -41,22 +42,26 @@ def find_duplicates(pictures: Sequence[PictureCheck]) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Location:
-    """The folders that a picture is in: its split ("train", "valid", "val", "test" or "") and its class."""
+    """What the folders of a picture say: its split ("train", "val", "test" or "") and its class."""
 
     file: str
     split: str
     label: str
 
 
-def parse_location(file: str) -> Location:
-    """Return the split and class of a path such as `star/1.jpg` or `train/star/1.jpg`."""
-    parts = file.split("/")
-    split = parts[0] if len(parts) > 2 and parts[0] in ("train", "valid", "val", "test") else ""
-    return Location(file, split, "/".join(parts[1:-1] if split else parts[:-1]))
+def parse_location(file: str, splits: Mapping[str, str] = SPLIT_NAMES) -> Location:
+    """Return the split and class of a path such as `star/1.jpg`, `train/star/1.jpg` or `star/more/1.jpg`.
+
+    Args:
+        file: the path.
+        splits: the folders of splits, {name: split}.
+    """
+    split, label = split_and_class(file, splits) or split_and_class(file, {}) or ("", "")
+    return Location(file, split, label)
 
 
 def choose_kept(
-    group: Iterable[tuple[str, PictureCheck]],
+    group: Iterable[tuple[str, PictureCheck]], splits: Mapping[str, str] = SPLIT_NAMES
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Choose which of the files that show the same picture are kept: the best one in every class.
 
@@ -66,20 +71,22 @@ def choose_kept(
 
     Args:
         group: (path relative to the data set's folder, result of its check) of each file.
+        splits: the data set's folders of splits, {name: split}.
 
     Returns:
         the files to keep, the best one first, and pairs (file to set aside, file that it is a copy of).
     """
-    order = {"test": 0, "valid": 1, "val": 1}
+    order = {"test": 0, "val": 1}
 
     def rank(member: tuple[str, PictureCheck]) -> tuple:
         file, check = member
-        return order.get(parse_location(file).split, 2), -check.width * check.height, -check.file_size, len(file), file
+        split = parse_location(file, splits).split
+        return order.get(split, 2), -check.width * check.height, -check.file_size, len(file), file
 
     stay: dict[str, str] = {}
     aside = []
     for file, _ in sorted(group, key=rank):
-        best = stay.setdefault(parse_location(file).label, file)
+        best = stay.setdefault(parse_location(file, splits).label, file)
         if best != file:
             aside.append((file, best))
     return list(stay.values()), aside

@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from lab_kit.curation.check_picture import describe_bytes, detect_format
+from lab_kit.datasets.picture_formats import describe_bytes, detect_format
 
 # A browser's, because many servers refuse programs.
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HEADERS = {
     "User-Agent": BROWSER,
-    "Accept": "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5",
+    "Accept": "image/jpeg,image/png,image/webp,image/*;q=0.8,*/*;q=0.5",
     "Accept-Language": "en;q=0.8,*;q=0.5",
     "Accept-Encoding": "identity",  # pictures are compressed already
 }

@@ -4,10 +4,10 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit
 
+from lab_kit.datasets.picture_layout import SYSTEM_NAMES, split_of
 from lab_kit.errors import UserError
 
 LONGEST = 100  # characters of a class's name
-SPLITS = ("train", "valid", "val", "test")  # a class of this name would be taken for a split of a data set
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}  # on Windows
 
 
@@ -27,7 +27,9 @@ def class_folder_name(name: str) -> str:
         raise UserError(f"A class cannot be called {shown}: its name may not begin or end with a dot, or begin with ~.")
     if name.split(".")[0].strip().lower() in RESERVED:
         raise UserError(f"A class cannot be called {shown}: Windows reserves that name.")
-    if name.lower() in SPLITS:
+    if name.startswith("_") or name.casefold() in SYSTEM_NAMES:
+        raise UserError(f"A class cannot be called {shown}: folders of this name are no part of a data set.")
+    if split_of(name):
         raise UserError(f"A class cannot be called {shown}: folders of this name are the splits of a data set.")
     if len(name) > LONGEST or len(name.encode()) > 2 * LONGEST:
         raise UserError(f"A class cannot be called {shown}: its name may have at most {LONGEST} characters.")

@@ -2,12 +2,14 @@
 
 import csv
 import io
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab_kit.atomic_write import write_text
+from lab_kit.curation.csv_table import read_table
+from lab_kit.datasets.picture_files import files_of_classes
+from lab_kit.datasets.picture_layout import class_names
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 
@@ -18,33 +20,20 @@ def quarantine_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}-quarantine")
 
 
-def list_picture_files(folder: Path) -> list[str]:
+def list_picture_files(folder: Path, left_out: dict[Path, str] | None = None) -> list[str]:
     """Return the paths of all files in the class folders of a data set, relative to it, sorted.
 
     Files beside the class folders are reports, and hidden ones (.DS_Store) belong to the system: both are left out.
 
+    Args:
+        folder: the data set's folder.
+        left_out: pictures that lie in no class folder, and files whose names are not text, are added to this.
+
     Raises:
         UserError: the folder does not exist, or has no class folders.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {readable(folder)}.")
-    classes = [place for place in folder.iterdir() if place.is_dir() and not place.name.startswith(".")]
-    if not classes:
-        raise UserError(
-            f"{readable(folder)} has no class folders: it should hold one folder for each class, such as "
-            f"{readable(folder / 'star')}, with the pictures in it."
-        )
-    files = []
-    for place in classes:
-        for here, folders, names in os.walk(place):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            files += [Path(here, name).relative_to(folder).as_posix() for name in names if _is_data(name)]
-    return sorted(files)
-
-
-def _is_data(name: str) -> bool:
-    """Return whether a file of this name is not one of the system's own."""
-    return not name.startswith(".") and name.lower() not in ("thumbs.db", "desktop.ini")
+    class_names(folder)
+    return list(files_of_classes(folder, {} if left_out is None else left_out))
 
 
 def reserve_path(folder: Path, file: str, reason: str, taken: Iterable[str] = ()) -> str:
@@ -76,14 +65,12 @@ def move_to_quarantine(folder: Path, file: str, path: str) -> None:
 def read_report_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a report, [] if it does not exist; raise UserError if the file is not such a report."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            rows = list(table)
+        names, rows = read_table(path, by_hand=False)
     except FileNotFoundError:
         return []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{readable(path)} is not a report of this program: {error}. Move it away.") from None
-    if not set(columns) <= set(table.fieldnames or ()) or any(None in row.values() for row in rows):
+    except UserError as error:
+        raise UserError(f"{readable(path)} is not a report of this program: move it away. ({error})") from None
+    if not set(columns) <= set(names):
         raise UserError(f"{readable(path)} is not a report of this program: it needs the columns {', '.join(columns)}.")
     return [{column: row[column] for column in columns} for row in rows]
 

@@ -15,9 +15,10 @@ from operator import attrgetter
 from pathlib import Path
 
 from lab_kit.atomic_write import UNFINISHED
+from lab_kit.curation.csv_table import decode, delimiter_of
+from lab_kit.datasets.picture_layout import split_of
 from lab_kit.errors import UserError, nearest
 
-SPLITS = ("train", "valid", "test")  # folders of a data set that has been split
 PROPOSALS = ("", "keep", "delete", "relabel")
 GRADES = (1, 2, 3, 4, 5)  # after the study group's tool, whose user sorted pictures by "four grades of quality"
 
@@ -53,33 +54,10 @@ class Picture:
     grade: int | None = None
 
 
-def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the classes in the data set `folder`, sorted; hidden folders are ignored.
-
-    Raises:
-        UserError: the folder does not exist, or has no class folders.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
-    names = _folders(folder)
-    parts = names & set(SPLITS)
-    # One class may be called 'test'. But two such names, or only such names, are the splits of a data set.
-    if parts and (len(parts) > 1 or parts == names):
-        names = set().union(*(_folders(folder / part) for part in parts))
-    if not names:
-        raise UserError(f"{folder} has no class folders: a data set is a folder with a sub-folder for each class.")
-    return tuple(sorted(names))
-
-
-def _folders(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
-
-
 def path_under_label(file: str, label: str) -> str:
     """Return the path of `file` in the class folder of `label`, with the same split and the same name."""
     parts = file.split("/")
-    parts[1 if parts[0] in SPLITS and len(parts) > 2 else 0] = label
+    parts[1 if split_of(parts[0]) and len(parts) > 2 else 0] = label
     return "/".join(parts)
 
 
@@ -174,7 +152,7 @@ def parse(content: bytes, name: str, classes: Collection[str] | None) -> list[Pi
     Raises:
         UserError: something in the file is wrong; the message names the line.
     """
-    rows = _Rows(_decode(content, name), name)
+    rows = _Rows(decode(content, name), name)
     pictures: dict[str, Picture] = {}
     lines: dict[str, int] = {}
     for row in rows:
@@ -188,23 +166,12 @@ def parse(content: bytes, name: str, classes: Collection[str] | None) -> list[Pi
     return sort_by_loss(pictures.values())
 
 
-def _decode(content: bytes, name: str) -> str:
-    try:
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # a spreadsheet's "Unicode text"
-            return content.decode("utf-16")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{name}, line {line}: is not UTF-8 text. Save it as 'CSV UTF-8'.") from None
-
-
 class _Rows:
     """Iterates over the rows of a CSV file after its header, as dictionaries; `line` is the current line's number."""
 
     def __init__(self, text: str, name: str) -> None:
         self._name = name
-        start = text.lstrip("\r\n").split("\n", 1)[0].split("\r", 1)[0]
-        self._delimiter = next((mark for mark in ";\t" if mark in start), ",")
+        self._delimiter = delimiter_of(text)
         # newline="": a line break within a field must stay as it is.
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
         self._columns = next(self._nonblank_rows(), [])

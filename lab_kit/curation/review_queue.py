@@ -16,7 +16,8 @@ from pathlib import Path
 
 from lab_kit import atomic_write, locks
 from lab_kit.curation import review_file
-from lab_kit.curation.review_file import Picture, class_folders
+from lab_kit.curation.review_file import Picture
+from lab_kit.datasets.picture_layout import class_names
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 
@@ -49,7 +50,7 @@ class ReviewQueue:
 
     def __init__(self, path: Path, folder: Path, classes: Sequence[str] | None = None) -> None:
         self.path, self.folder = Path(path), Path(folder)
-        self.classes = class_folders(self.folder) if classes is None else tuple(classes)
+        self.classes = class_names(self.folder) if classes is None else tuple(classes)
         for name in self.classes:
             if not review_file.is_folder_name(name):
                 raise UserError(f"A class cannot be called '{name}': its name must be valid for a folder.")

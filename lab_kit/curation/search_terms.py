@@ -11,7 +11,6 @@ of the class, because they only help the search:
 makes the class gibson_les_paul and its list, `lists/gibson_les_paul.txt`, which explains how to fill it.
 """
 
-import csv
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lab_kit.atomic_write import write_text
+from lab_kit.curation.csv_table import read_table
 from lab_kit.curation.names import class_name_from_term
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
@@ -79,23 +79,20 @@ def read_terms(path: Path) -> dict[str, str]:
         UserError: the file cannot be read, or two terms make the same class.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, skipinitialspace=True)
-            rows = [row for row in table if (row.get("term") or "").strip()]
+        columns, rows = read_table(path, by_hand=True)
     except FileNotFoundError:
         raise UserError(
             f"There is no {readable(path)}: write a CSV file with the columns term and leave_out."
         ) from None
-    except (UnicodeDecodeError, csv.Error):
-        raise UserError(f"{readable(path)} is not a CSV file in UTF-8: save it as CSV UTF-8.") from None
-    if "term" not in (table.fieldnames or ()) or "leave_out" not in table.fieldnames:
+    if not {"term", "leave_out"} <= set(columns):
         raise UserError(f"{readable(path)} needs the columns term and leave_out; its first line: term,leave_out")
+    rows = [row for row in rows if row["term"].strip()]
     if not rows:
         raise UserError(f"{readable(path)} has no terms: write one on each line, below term,leave_out")
     labels: dict[str, str] = {}
     for row in rows:
         term = " ".join(row["term"].split())
-        label = class_name_from_term(term, row["leave_out"] or "")
+        label = class_name_from_term(term, row["leave_out"])
         if label in labels:
             raise UserError(f"'{labels[label]}' and '{term}' would both be called {label}: leave out less.")
         labels[label] = term

@@ -14,7 +14,7 @@ Nothing is deleted. Files are moved to `pictures-quarantine/<reason>/`, and `pic
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from lab_kit.curation.quarantine import (
     write_report_rows,
 )
 from lab_kit.curation.shrink import shrink
+from lab_kit.datasets.picture_files import describe
+from lab_kit.datasets.picture_layout import split_folders
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 from lab_kit.program import run
@@ -56,7 +58,8 @@ def verify(folder: Path, min_size: int = 24, max_size: int | None = None, proces
         raise UserError(f"--min_size {min_size}: a picture has at least 1 pixel on each side.")
     if max_size is not None and max_size < max(min_size, 16):
         raise UserError(f"--max_size {max_size}: it must be at least {max(min_size, 16)} pixels.")
-    files = list_picture_files(folder)
+    left_out: dict[Path, str] = {}
+    files = list_picture_files(folder, left_out)
     checks = check_all(folder, files, min_size, processes)
     rows = find_faults(folder, checks) + find_copies(folder, checks)
     move_with_report(folder, rows)
@@ -66,6 +69,8 @@ def verify(folder: Path, min_size: int = 24, max_size: int | None = None, proces
         large = [f for f in files if f not in gone and max(checks[f].width, checks[f].height) > max_size]
         shrunk = shrink_all(folder, large, max_size, processes)
     _summary(folder, files, rows, shrunk)
+    if left_out:
+        log.warning("%s", describe(left_out))
 
 
 def check_all(folder: Path, files: Sequence[str], min_size: int, processes: int | None) -> dict[str, PictureCheck]:
@@ -92,10 +97,10 @@ def find_faults(folder: Path, checks: dict[str, PictureCheck]) -> list[dict[str,
 
 def find_copies(folder: Path, checks: dict[str, PictureCheck]) -> list[dict[str, str]]:
     """Return the report's rows for copies, and for pictures that are in two classes."""
-    rows = []
+    rows, splits = [], split_folders(folder)
     sound = [(file, check) for file, check in checks.items() if not check.reason]
     for group in find_duplicates([check for _, check in sound]):
-        kept, copies = choose_kept(sound[index] for index in group)
+        kept, copies = choose_kept((sound[index] for index in group), splits)
         for file, best in copies:
             detail = f"copy of {best}"
             rows.append(
@@ -158,13 +163,14 @@ def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shr
     from rich.console import Console
     from rich.table import Table
 
-    moved = Counter((_class_of(row["file"]), row["reason"]) for row in rows if row["moved_to"])
+    splits = split_folders(folder)
+    moved = Counter((_class_of(row["file"], splits), row["reason"]) for row in rows if row["moved_to"])
     reasons = sorted({reason for _, reason in moved})
     table = Table(title=f"{readable(folder)}, verified", title_justify="left")
     table.add_column("class")
     for column in ("files", *reasons, "left"):
         table.add_column(column, justify="right")
-    total = Counter(_class_of(file) for file in files)
+    total = Counter(_class_of(file, splits) for file in files)
     for name, count in total.items():
         numbers = [moved[name, reason] for reason in reasons]
         table.add_row(name, str(count), *(str(n or "") for n in numbers), str(count - sum(numbers)))
@@ -207,9 +213,9 @@ def _warn_of(rows: Iterable[dict[str, str]], most: int = 10) -> None:
             log.warning("%s cannot be read, and was not moved: %s.", row["file"], row["detail"])
 
 
-def _class_of(file: str) -> str:
-    place = parse_location(file)
-    return f"{place.split}/{place.label}" if place.split else place.label
+def _class_of(file: str, splits: Mapping[str, str]) -> str:
+    place = parse_location(file, splits)
+    return f"{file.partition('/')[0]}/{place.label}" if place.split else place.label
 
 
 if __name__ == "__main__":

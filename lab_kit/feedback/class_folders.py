@@ -13,7 +13,8 @@ with such a code as well.
 import re
 from urllib.parse import unquote
 
-from lab_kit.curation.names import RESERVED, SPLITS
+from lab_kit.curation.names import RESERVED
+from lab_kit.datasets.picture_layout import split_of
 from lab_kit.errors import UserError
 
 MAX_FOLDER_LENGTH = 240  # characters; most systems allow 255 bytes
@@ -28,7 +29,7 @@ def folder_from_label(label: str) -> str:
     """
     parts = [_encode(character) if place else _encode_first(character) for place, character in enumerate(label)]
     folder = "".join(parts)
-    if folder in RESERVED or folder in SPLITS:
+    if folder in RESERVED or split_of(folder):
         folder = f"%{ord(label[0]):02x}{folder[1:]}"
     if not label or len(folder) > MAX_FOLDER_LENGTH:
         raise UserError(f"There is no folder name for the class {label[:50]!a}: its name is empty or too long.")

@@ -3,6 +3,6 @@
 from lab_kit.photo.character import prepare_character
 from lab_kit.photo.crop_object import crop_object
 from lab_kit.photo.line import prepare_line
-from lab_kit.photo.open_picture import open_picture
+from lab_kit.photo.open_picture import OWN_PICTURE, OWN_WRITING, open_picture
 
-__all__ = ["crop_object", "open_picture", "prepare_character", "prepare_line"]
+__all__ = ["OWN_PICTURE", "OWN_WRITING", "crop_object", "open_picture", "prepare_character", "prepare_line"]

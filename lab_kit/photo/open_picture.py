@@ -1,20 +1,35 @@
-"""Open a picture from an untrusted source: refuse files that are not pictures, too large, or broken."""
+"""Open a picture: a file, one of Pillow's or an array; all programs read pictures with this.
 
-import io
+Files may come from strangers: what is not a picture, too large or broken is refused in one line.
+"""
+
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from lab_kit.curation.check_picture import describe_bytes
-from lab_kit.errors import UserError
+from lab_kit.datasets.picture_formats import (
+    ARRAY,
+    GREY_MODES,
+    MAX_BYTES,
+    MAX_PIXELS,
+    SUFFIXES,
+    BrokenPicture,
+    NotAPicture,
+    TooLarge,
+    open_array,
+    open_image,
+)
 from lab_kit.paths import readable
+from lab_kit.photo.eight_bits import array_to_bytes, byte_factor
+from lab_kit.photo.ground import on_ground
+
+Picture = bytes | Path | Image.Image | np.ndarray  # what can be opened
 
 LONGEST = 2048  # pixels of the longer side, to which larger pictures are reduced: enough to read any writing
-MIN_SIDE = 8  # pixels
-MAX_ASPECT = 100  # longer side per shorter side: a picture that is narrower shows no writing
 STRIP = 1 << 20  # pixels that are converted at a time
 ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 TRANSPOSITIONS = {
@@ -22,35 +37,26 @@ TRANSPOSITIONS = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
-OTHER_FORMATS = {
-    b"ftypavif": "an AVIF picture", b"ftypavis": "an AVIF picture",
-    **{b"ftyp" + brand: "a HEIC picture, as iPhones take them" for brand in
-       (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")},
-}  # fmt: skip
-
-
-class TooLarge(UserError):
-    """The picture has more bytes or pixels than are accepted (status 413 in HTTP)."""
-
-
-class NotAPicture(UserError):
-    """The file is not a picture, or is broken, or has a format or shape that is not accepted (status 415 in HTTP)."""
 
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """The largest size and the formats of pictures that are accepted.
+    """The sizes and the formats of pictures that are accepted. The defaults are for strangers' pictures of writing.
 
     Args:
         max_bytes: largest size of the file.
         max_pixels: largest number of pixels. Decoding takes up to 4 bytes for each. WebP takes 8, so only half as many
             are accepted.
-        formats: Pillow's names of the formats.
+        formats: Pillow's names of the formats, or `ARRAY` for NumPy's.
+        min_side: pixels that both sides must have.
+        max_aspect: longer side per shorter side: a picture that is narrower shows no writing.
     """
 
     max_bytes: int = 10_000_000
     max_pixels: int = 40_000_000
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+    min_side: int = 8
+    max_aspect: int = 100
 
     def names_of_formats(self) -> str:
         """Return the names of the formats as part of a sentence: "JPEG, PNG or WebP"."""
@@ -58,93 +64,128 @@ class ImageLimits:
         return f"{', '.join(names)} or {last}" if names else last
 
 
-def open_picture(source: bytes | Path, limits: ImageLimits = ImageLimits()) -> Image.Image:
-    """Decode a picture: upright, white where it was transparent, its longer side at most 2048 pixels.
+# One's own pictures: of writing, and of a data set, where a picture may be of any size.
+OWN_WRITING = ImageLimits(MAX_BYTES, MAX_PIXELS, tuple(SUFFIXES))
+OWN_PICTURE = ImageLimits(MAX_BYTES, MAX_PIXELS, tuple(SUFFIXES), min_side=1, max_aspect=MAX_PIXELS)
+
+
+def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: int = LONGEST) -> Image.Image:
+    """Decode a picture: upright, without transparency, 8 bits, its longer side at most `longest` pixels.
 
     Sizes are checked before anything is decoded, and a large JPEG is decoded at a fraction of its size. Of an animated
-    picture, the first frame is taken. Can be called from several threads at once.
+    picture, the first frame is taken. What is transparent becomes a ground from which the picture stands out. 16 bits
+    are reduced to the upper 8. Can be called from several threads at once.
 
     Args:
-        source: the content of a file, or its path.
+        source: the content of a file, its path, an opened picture, which is not changed, or an array (H, W) or
+            (H, W, channels) of grey, grey and alpha, RGB or RGBA: see `array_to_bytes`. (An array of a picture with a
+            palette has the numbers of colours, not colours: convert such a picture to RGB or RGBA first.)
         limits: the sizes and formats that are accepted.
+        longest: pixels of the longer side of the result.
 
     Returns:
         a picture in Pillow's mode "L" or "RGB".
 
     Raises:
-        TooLarge: the file has too many bytes or pixels.
-        NotAPicture: the file is not a picture, or is broken, or has a format or shape that is not accepted.
+        TooLarge: the picture has too many bytes or pixels.
+        NotAPicture: it is not a picture, or is broken, or has a format or shape that is not accepted.
     """
-    content = _read(source, limits.max_bytes)
+    own = isinstance(source, Path)
+    name = readable(source) if own else "The picture"
+    if isinstance(source, np.ndarray) or (own and ARRAY in limits.formats):
+        array = read_array(source)
+        source = source if array is None else _from_array(array, name)
+    if isinstance(source, Image.Image):
+        _check_size(source, limits)
+        return _decode(source, longest, name)
+    content = _read(source, limits.max_bytes, name)
     try:
-        picture = Image.open(io.BytesIO(content), formats=limits.formats)
-    except UnidentifiedImageError:
-        raise NotAPicture(f"This is {_describe(content)}. Send the picture as {limits.names_of_formats()}.") from None
-    except Image.DecompressionBombError:
-        raise TooLarge(_too_many_pixels(limits.max_pixels)) from None
-    except Exception as error:  # Pillow's parsers raise nearly any exception on hostile bytes
-        raise NotAPicture("The picture is broken: its header cannot be read. Save it again, as PNG.") from error
+        picture = open_image(content, limits.formats, limits.max_pixels)
+    except BrokenPicture as error:
+        raise BrokenPicture(f"{name} is broken: its header cannot be read. Save it again, as PNG.") from error
+    except NotAPicture as error:
+        if own:
+            raise NotAPicture(f"{name} is {error}.") from None
+        what = str(error).split(" (")[0]  # without the list in brackets, which is not that of `limits`
+        raise NotAPicture(f"This is {what}. Send the picture as {limits.names_of_formats()}.") from None
+    except TooLarge as error:
+        raise TooLarge(f"{name} has {error}. Make it smaller.") from None
     with picture:
-        _check_size(picture, limits.max_pixels)
-        try:
-            return _decode(picture)
-        except MemoryError:
-            raise TooLarge("There is not enough memory to decode the picture. Send a smaller one.") from None
-        except Exception as error:  # as above
-            raise NotAPicture("The picture is broken or incomplete. Send it again.") from error
+        _check_size(picture, limits)
+        if picture.format in ("JPEG", "MPO"):
+            share = longest / max(picture.size)
+            if share < 1:  # the decoder takes the smallest of 1/2, 1/4 and 1/8 of the size that is not below this
+                picture.draft(None, (math.ceil(picture.width * share), math.ceil(picture.height * share)))
+        return _decode(picture, longest, name)
 
 
-def _read(source: bytes | Path, max_bytes: int) -> bytes:
-    name = "The picture"
+def read_array(source: Path | np.ndarray) -> np.ndarray | None:
+    """Return an array, or the one in a NumPy file, as bytes (H, W, channels); None if the file is not NumPy's.
+
+    Raises:
+        TooLarge, NotAPicture: it is not the array of a picture.
+    """
+    name = readable(source) if isinstance(source, Path) else "The picture"
+    try:
+        values = open_array(source) if isinstance(source, Path) else source
+        values = None if values is None else array_to_bytes(values)
+    except OSError as error:
+        raise NotAPicture(f"{name} cannot be opened: {error.strerror or error}.") from error
+    except (NotAPicture, TooLarge) as error:
+        raise type(error)(f"{name} is {error}.") from error
+    return values[..., None] if values is not None and values.ndim == 2 else values
+
+
+def _read(source: bytes | Path, max_bytes: int, name: str) -> bytes:
     if isinstance(source, Path):
-        name = readable(source)
         try:
             with source.open("rb") as file:
                 source = file.read(max_bytes + 1)  # never more, even if the file grows
         except OSError as error:
             raise NotAPicture(f"{name} cannot be opened: {error.strerror or error}.") from error
     if len(source) > max_bytes:
-        raise TooLarge(f"{name} has more than {max_bytes / 1e6:,.0f} MB. Send a smaller one, or save it as JPEG.")
+        raise TooLarge(f"{name} has more than {max_bytes / 1e6:,.0f} MB. Make it smaller, or save it as JPEG.")
     if not source:
-        raise NotAPicture(f"{name} is empty: it has 0 bytes. Send it again.")
+        raise NotAPicture(f"{name} is empty: it has 0 bytes.")
     return source
 
 
-def _describe(content: bytes) -> str:
-    """Describe in words a file that has none of the accepted formats."""
-    if kind := OTHER_FORMATS.get(content[4:12]):
-        return kind
-    if content[:4] in (b"II*\0", b"MM\0*"):
-        return "a TIFF picture"
-    return describe_bytes(content).split(" (")[0]  # without the list in brackets, which is not that of `limits`
+def _from_array(values: np.ndarray, name: str) -> Image.Image:
+    channels = values.shape[2]
+    if not 1 <= channels <= 4:
+        raise NotAPicture(f"{name} has {channels} channels: an array is (H, W) or (H, W, channels) with 1 to 4.")
+    return Image.fromarray(np.ascontiguousarray(values[..., 0] if channels == 1 else values))
 
 
-def _too_many_pixels(max_pixels: int) -> str:
-    return f"The picture has more than {max_pixels / 1e6:,.0f} million pixels. Send a smaller one."
-
-
-def _check_size(picture: Image.Image, max_pixels: int) -> None:
+def _check_size(picture: Image.Image, limits: ImageLimits) -> None:
     width, height = picture.size
-    if width * height > max_pixels // (2 if picture.format == "WEBP" else 1):
-        raise TooLarge(_too_many_pixels(max_pixels // (2 if picture.format == "WEBP" else 1)))
-    if min(width, height) < MIN_SIDE:
+    if width * height > limits.max_pixels:
+        raise TooLarge(f"The picture has more than {limits.max_pixels / 1e6:,.0f} million pixels. Make it smaller.")
+    if min(width, height) < limits.min_side:
         raise NotAPicture(
             f"The picture has {width} x {height} pixels, which is too small for writing. "
-            f"Send one of at least {MIN_SIDE} x {MIN_SIDE}."
+            f"Send one of at least {limits.min_side} x {limits.min_side}."
         )
-    if max(width, height) > MAX_ASPECT * min(width, height):
+    if max(width, height) > limits.max_aspect * min(width, height):
         raise NotAPicture(f"The picture has {width} x {height} pixels, which is too narrow. Crop it to the writing.")
 
 
-def _decode(picture: Image.Image) -> Image.Image:
-    turn = TRANSPOSITIONS.get(_orientation(picture))
-    if picture.format in ("JPEG", "MPO"):
-        share = LONGEST / max(picture.size)
-        if share < 1:  # the decoder takes the smallest of 1/2, 1/4 and 1/8 of the size that is not below this
-            picture.draft(None, (math.ceil(picture.width * share), math.ceil(picture.height * share)))
-    picture.load()
-    small = _reduce(picture, max(1, max(picture.size) // LONGEST))
-    small.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR)
+def _decode(picture: Image.Image, longest: int, name: str) -> Image.Image:
+    """Return the pixels of an opened picture, which stays as it is but for being decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd metadata; real errors are exceptions
+            picture.load()
+            turn = TRANSPOSITIONS.get(_orientation(picture))
+            small = _reduce(picture, max(1, max(picture.size) // longest))
+            small.thumbnail((longest, longest), Image.Resampling.BILINEAR)
+    except MemoryError:
+        raise TooLarge("There is not enough memory to decode the picture. Make it smaller.") from None
+    except Exception as error:  # decoders raise nearly any exception on hostile bytes
+        again = "Send" if name == "The picture" else "Save"
+        raise BrokenPicture(f"{name} is broken or incomplete. {again} it again.") from error
+    if small.mode.endswith("A"):
+        small = on_ground(small)
     return small.transpose(turn) if turn is not None else small
 
 
@@ -156,27 +197,22 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _reduce(picture: Image.Image, factor: int) -> Image.Image:
-    """Return the picture on white in mode "L" or "RGB", its sides divided by the integer `factor`.
+    """Return a picture of any mode in mode "L", "LA", "RGB" or "RGBA", its sides divided by the integer `factor`.
 
     It is converted strip by strip: each conversion of the whole picture would need as much memory again.
     """
-    grey = picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F") and "transparency" not in picture.info
-    small = Image.new(
-        "L" if grey else "RGB", (math.ceil(picture.width / factor), math.ceil(picture.height / factor)), "white"
-    )
+    numbers = picture.mode.startswith(("I", "F"))  # 16 or 32 bits for each grey value
+    transparent = picture.has_transparency_data and not numbers
+    mode = ("L" if picture.mode in GREY_MODES else "RGB") + ("A" if transparent else "")
+    scale = byte_factor(float(picture.getextrema()[1]), picture.mode == "F") if numbers else 1.0
+    small = Image.new(mode, (math.ceil(picture.width / factor), math.ceil(picture.height / factor)))
     rows = max(1, STRIP // picture.width // factor) * factor
     for top in range(0, picture.height, rows):
         strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
-        strip.info = picture.info  # which colour is transparent
-        small.paste(_on_white(strip).convert(small.mode).reduce(factor), (0, top // factor))
+        if numbers:
+            values = np.nan_to_num(np.asarray(strip, dtype=np.float32) * np.float32(scale))
+            strip = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+        else:
+            strip.info = picture.info  # which colour is transparent
+        small.paste(strip.convert(mode).reduce(factor), (0, top // factor))
     return small
-
-
-def _on_white(strip: Image.Image) -> Image.Image:
-    if strip.mode.startswith(("I", "F")):  # 16 or 32 bits for each grey value
-        values = np.asarray(strip, dtype=np.float32) / (257 if strip.mode != "F" else 1)
-        return Image.fromarray(np.nan_to_num(values).clip(0, 255).astype(np.uint8))
-    if "transparency" not in strip.info and "A" not in strip.getbands() and "a" not in strip.getbands():
-        return strip
-    strip = strip.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
