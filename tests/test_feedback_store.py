@@ -1,7 +1,9 @@
 """Nothing that was acknowledged gets lost, and nothing that was forgotten stays."""
 
+import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -162,6 +164,39 @@ def test_one_that_cannot_be_written_to_can_be_read(store):
     assert reader.counts()["all"] == 1
     with pytest.raises(UserError, match="cannot be written to"):
         keep(reader)
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("elsewhere.sqlite"))
+
+
+def move_its_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def put_a_copy_in_its_place(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").replace(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let anybody move an open file")
+@pytest.mark.parametrize("change", [move, delete, move_its_folder, put_a_copy_in_its_place])
+def test_a_file_that_was_moved_is_said_to_be_moved(tmp_path, change):
+    (tmp_path / "folder").mkdir()
+    with contextlib.closing(Store.open(tmp_path / "folder" / "kept.sqlite")) as store:
+        id = keep(store)
+        change(store.path)
+        for write in (lambda: keep(store), lambda: store.correct(id, "7"), lambda: store.forget(id)):
+            with pytest.raises(UserError, match="it was moved, replaced or deleted after this program had opened it"):
+                write()
+        assert store.counts()["all"] == 1  # what it has is still there to be read
+        if change is move:
+            (tmp_path / "folder" / "elsewhere.sqlite").rename(store.path)
+            keep(store)  # as the message says
 
 
 def test_one_waits_for_another_program_and_then_says_so(store, monkeypatch):

@@ -44,10 +44,12 @@ TABLES = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
-# By SQLite's error code; the extended error codes have the same lowest byte.
+# By SQLite's error code; the extended error codes, which say more, have the same lowest byte.
 ERROR_MESSAGES = {
+    sqlite3.SQLITE_READONLY_DBMOVED: "it was moved, replaced or deleted after this program had opened it. "
+    "Put it back, or start the program again.",
     sqlite3.SQLITE_FULL: "the disk is full. Nothing that was kept before is lost. Make room, and try again.",
-    sqlite3.SQLITE_READONLY: "it cannot be written to. Change its permissions, or choose another file.",
+    sqlite3.SQLITE_READONLY: "it cannot be written to. Change its permissions and those of its folder, or choose another file.",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that its folder exists and can be written to.",
     sqlite3.SQLITE_PERM: "it cannot be opened: access is not allowed.",
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database. Choose another file, or move this one away.",
@@ -148,9 +150,10 @@ def explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", -1) & 0xFF
-        if isinstance(error, sqlite3.DatabaseError) and code in ERROR_MESSAGES:
-            raise UserError(f"Cannot use {readable(path)}: {ERROR_MESSAGES[code]}") from error
+        code = getattr(error, "sqlite_errorcode", -1)
+        message = ERROR_MESSAGES.get(code) or ERROR_MESSAGES.get(code & 0xFF)
+        if isinstance(error, sqlite3.DatabaseError) and message:
+            raise UserError(f"Cannot use {readable(path)}: {message}") from error
         if isinstance(error, sqlite3.ProgrammingError):
             raise  # a defect of the program
         raise UserError(f"Cannot use {readable(path)}: {error}.") from error
