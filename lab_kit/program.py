@@ -15,8 +15,9 @@ from lab_kit.errors import UserError, nearest
 def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
     """Call `function` as the command line says.
 
-    Parameters without a default are given by their place, the others as `--name value`. What goes wrong and can be put
-    right (UserError, OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
+    Parameters without a default are given by their place, the others as `--name value`; a list can be given as
+    `--name a --name b`. A flag may have dashes in place of underscores. What goes wrong and can be put right (UserError,
+    OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
 
     Args:
         function: has types and a docstring for all its parameters.
@@ -30,7 +31,7 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)
     parser.add_function_arguments(function, None, as_positional=True)
     try:
-        settings = parser.parse_args(list(sys.argv[1:] if arguments is None else arguments))
+        settings = parser.parse_args(_as_declared(parser, sys.argv[1:] if arguments is None else arguments))
         function(**vars(settings))
     except ArgumentError as error:
         _end(f"{_one_line(parser, str(error))} What there is: {name} --help")
@@ -41,6 +42,18 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         sys.exit(130)
+
+
+def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Spell flags as the parser has declared them: with underscores, and `--name+` where a list gets one more item."""
+    declared = {option for action in parser._actions for option in action.option_strings}
+    result = []
+    for word in words:
+        flag, equals, value = word.partition("=")
+        flag = "--" + flag[2:].replace("-", "_")
+        known = next((name for name in (f"{flag}+", flag) if word.startswith("--") and name in declared), None)
+        result.append(f"{known}{equals}{value}" if known else word)
+    return result
 
 
 def _end(message: str) -> None:

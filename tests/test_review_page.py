@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from lab_kit.curation import review_page
 from lab_kit.curation.review_queue import Picture, ReviewQueue
 from lab_kit.errors import UserError
 from lab_kit.paths import code_root
+from tests import programs
 
 CLASSES = ("fish", "star", "sun")
 
@@ -273,24 +274,14 @@ wanted => new Promise((done, fail) => {
 """
 
 
-def chromium(playwright) -> str:
-    """Return the path of a browser; skip the test if there is none."""
-    path = shutil.which("chromium") or playwright.chromium.executable_path
-    if not Path(path).exists():
-        pytest.skip("no Chromium for Playwright")
-    return path
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_fifty_pictures_by_keyboard_with_a_server_that_is_killed(tmp_path):
-    playwright_api = pytest.importorskip("playwright.sync_api")
     queue = make(tmp_path, 50)
     label = {picture.file: picture.label for picture in queue.pictures}
     predicted = {picture.file: picture.predicted for picture in queue.pictures}
     acknowledged: dict[str, tuple] = {}
     server = Server(queue)
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=["--no-sandbox"])
+    with programs.chromium() as browser:
         page = browser.new_page(viewport={"width": 500, "height": 400}, reduced_motion="reduce")  # little to draw
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -333,19 +324,18 @@ def test_fifty_pictures_by_keyboard_with_a_server_that_is_killed(tmp_path):
 
         server.end(signal.SIGKILL)
         page.keyboard.press("d")
-        playwright_api.expect(page.locator("#trouble")).to_contain_text("The server does not answer")
+        expect(page.locator("#trouble")).to_contain_text("The server does not answer")
         looked_at(25)
         server = Server(queue, server.port)
-        playwright_api.expect(page.locator("#trouble")).to_be_hidden()
+        expect(page.locator("#trouble")).to_be_hidden()
         for number in range(25, 40):
             review(number)
         looked_at(40)
         page.reload()  # goes on where it was
         for number in range(40, 50):
             review(number)
-        playwright_api.expect(page.locator("#end-title")).to_have_text("All 50 pictures are reviewed.")
+        expect(page.locator("#end-title")).to_have_text("All 50 pictures are reviewed.")
         assert page.locator("#command").inner_text().startswith("python -m lab_kit.curation.apply_review")
-        browser.close()
     assert server.end(signal.SIGINT)[0] == 0
     assert not faults
     found = ReviewQueue.open(queue.path, queue.folder).pictures

@@ -24,6 +24,7 @@ from app import web_server as app_server
 from lab_kit.errors import UserError
 from lab_kit.feedback.store import Store
 from lab_kit.paths import code_root
+from lab_kit.same_origin import ServerNames
 from lab_kit.serving.inference_queue import InferenceQueue
 from lab_kit.serving.limits import RequestError, RequestLimits
 from tests import web_server
@@ -218,6 +219,92 @@ def test_other_pages_are_refused(port, headers):
         assert say(port, head("/model", "GET", **headers))[0] == 403
 
 
+# What a server that is also called read.example and lab.example:8443 is asked: the headers, and whether it reads.
+PROXIED = {
+    "nginx that passes the name on": ({"Host": "read.example", "Origin": "http://read.example"}, True),
+    "with a port": ({"Host": "read.example:8080", "Origin": "http://read.example:8080"}, True),
+    "in capitals": ({"Host": "READ.example", "Origin": "https://read.example"}, True),
+    "nginx as it comes": ({"Host": "127.0.0.1:8000", "Origin": "http://read.example"}, True),
+    "nginx as it comes, with HTTPS": (
+        {"Host": "127.0.0.1:8000", "Origin": "https://any.example", "Sec-Fetch-Site": "same-origin"},
+        True,
+    ),
+    "nginx that names its own port": ({"Host": "read.example:80", "Origin": "http://read.example"}, True),
+    "public port, name without it": ({"Host": "lab.example", "Origin": "https://lab.example:8443"}, True),
+    "Codespaces": (
+        {"Host": "localhost:8000", "Origin": "http://localhost:8000", "X-Forwarded-Host": "x-8000.app.github.dev"},
+        True,
+    ),
+    "an old browser": ({"Host": "read.example", "Origin": "https://read.example", "Referer": "x"}, True),
+    "a health check by number": ({"Host": "10.0.0.7:8000"}, True),
+    "a program": ({"Host": "read.example"}, True),
+    "rebinding": ({"Host": "evil.example", "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}, False),
+    "rebinding, by a proxy's word": ({"Host": "evil.example", "X-Forwarded-Host": "read.example"}, False),
+    "rebinding behind a proxy": ({"Host": "127.0.0.1:8000", "Origin": "http://evil.example"}, False),
+    "a foreign page": ({"Host": "read.example", "Origin": "https://evil.example"}, False),
+    "a similar name": ({"Host": "read.example", "Origin": "https://read.example.evil.example"}, False),
+    "a name in a path": ({"Host": "read.example", "Origin": "https://evil.example/read.example"}, False),
+    "another server of the machine": ({"Host": "read.example", "Origin": "https://read.example:9000"}, False),
+    "a public name without its port": ({"Host": "127.0.0.1:8000", "Origin": "https://lab.example"}, False),
+    "a sandbox": ({"Host": "read.example", "Origin": "null"}, False),
+    "nobody, from a sandbox": ({"Host": "", "Origin": "null"}, False),
+    "cross-site": ({"Host": "read.example", "Origin": "https://read.example", "Sec-Fetch-Site": "cross-site"}, False),
+    "same-site": ({"Host": "read.example", "Origin": "https://read.example", "Sec-Fetch-Site": "same-site"}, False),
+}
+
+
+@pytest.fixture(scope="module")
+def proxied(model: Path) -> Iterator[int]:
+    with served(model, public=("read.example", "lab.example:8443")) as (number, _):
+        yield number
+
+
+@pytest.mark.parametrize("who", PROXIED)
+def test_behind_a_proxy_its_own_page_is_read_and_no_other(proxied, who):
+    headers, reads = PROXIED[who]
+    status, _, answer = post(proxied, encoded(drawing("1")), "image/png", **headers)
+    assert (status, answer.get("text")) == ((200, "1") if reads else (403, None))
+
+
+@pytest.mark.parametrize(
+    ("headers", "advice"),
+    [
+        ({"Host": "read.example"}, "If a proxy gives it the name read.example, start it with --public-name read.ex"),
+        ({"Host": "127.0.0.1", "Origin": "http://read.example:8080"}, "--public-name read.example:8080"),
+    ],
+    ids=["name", "page"],
+)
+def test_who_has_not_named_the_proxy_is_told_how(port, headers, advice):
+    assert advice in post(port, encoded(drawing("1")), "image/png", **headers)[2]["error"]
+    strange = {"Host": "<b>x"}
+    assert "<b>" not in post(port, encoded(drawing("1")), "image/png", **strange)[2]["error"]
+
+
+@pytest.mark.parametrize("name", ["https://read.example/app/", "a,b", "", "two words", "*.example", "x" * 64, "a..b"])
+def test_a_public_name_that_is_none_is_said(model, name):
+    with pytest.raises(UserError, match=r"is not a name\. --public-name takes the name in the address"):
+        app_server.serve(model, port=0, public_name=[name])
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("::1", "::1"), ("laptop", "127.0.1.1")],
+)
+def test_a_server_of_this_machine_answers_to_its_names_alone(host, address):
+    names = ServerNames.of(host, address, ["Bücher.example:443"])
+    for known in (
+        host if host != "::1" else "[::1]",
+        "localhost:80",
+        "[::1]:8000",
+        "127.0.0.2",
+        "xn--bcher-kva.example",
+    ):
+        assert not names.wrong_host({"host": known}), known
+    assert names.wrong_host({"host": "evil.example"})
+    assert not ServerNames.of("0.0.0.0", "0.0.0.0").wrong_host({"host": "any.example"})  # it cannot know its names
+    assert ServerNames.of("0.0.0.0", "0.0.0.0", ["read.example"]).wrong_host({"host": "any.example"})
+
+
 def test_our_own_page_is_let_through_and_only_it_may_run_anything(port):
     own = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}", "Sec-Fetch-Site": "same-origin"}
     assert post(port, encoded(drawing("1")), "image/png", **own)[0] == 200
@@ -407,6 +494,23 @@ def test_it_says_where_it_is_and_ends_in_order(model, tmp_path, number):
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert out.strip() == "Stopped. 1 pictures read, none kept."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, 127.0.0.2 is no address of this machine")
+def test_it_answers_at_the_address_that_it_prints_and_under_all_its_public_names(model):
+    process = start(model, "--host", "127.0.0.2", "--port", 0, "--public-name", "a.example", "--public-name=b.example")
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        said += line
+    printed = re.search(r"http://(127\.0\.0\.2:\d+)/\n", said)[1]
+    place = ("127.0.0.2", int(printed.partition(":")[2]))
+    for name, status in ((printed, 200), ("a.example", 200), ("b.example", 200), ("evil.example", 403)):
+        own = {"Host": name, "Origin": f"http://{name}"}
+        assert post(place, encoded(drawing("0")), "image/png", **own)[0] == status, name
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
 
 
 def test_what_cannot_be_served_is_said_in_one_line(model, tmp_path):

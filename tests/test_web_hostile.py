@@ -21,7 +21,7 @@ from lab_kit.serving.limits import BodyReceiver, RequestError, RequestLimits
 from tests import web_server
 from tests.web_server import drawing, encoded, form, head, in_base64, post, say, served
 
-LIMITS = RequestLimits(max_bytes=300_000, max_pixels=4_000_000, receive_timeout_s=0.5)
+LIMITS = RequestLimits(max_bytes=300_000, max_pixels=4_000_000, stall_timeout_s=0.5)
 PNG = encoded(drawing("1"))
 JPEG = encoded(drawing("1"), "JPEG")
 
@@ -269,6 +269,55 @@ def test_too_many_connections_are_turned_away_and_the_first_ones_served(tmp_path
         assert early[0].recv(20).startswith(b"HTTP/1.1 200")
         for connection in early:
             connection.close()
+
+
+def pour(port: int, pieces: list[bytes], pause: float) -> tuple[int, float]:
+    """Send a body piece by piece; return the status of the answer, and the seconds until it came."""
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head(content_type="image/png", content_length=sum(map(len, pieces))))
+        for piece in pieces:
+            connection.sendall(piece)
+            connection.settimeout(pause)
+            try:
+                early = connection.recv(1000)
+            except TimeoutError:
+                continue
+            return int(early.split()[1]), time.monotonic() - start
+        connection.settimeout(30)
+        return int(connection.recv(1000).split()[1]), time.monotonic() - start
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause", "status"),
+    [
+        ([bytes(5_000)] * 30, 0.05, 200),  # 1.5 s at 100 kB a second
+        ([bytes(40_000)] * 4, 0.3, 200),  # in bursts
+        ([bytes(100)] * 3 + [bytes(9_000)], 1.2, 408),  # stalls
+        ([bytes(1)] * 100, 0.05, 408),  # trickles
+        ([bytes(200_000)] + [bytes(1)] * 100, 0.05, 408),  # trickles after all of it but a little has come
+    ],
+    ids=["slow", "bursts", "stalls", "trickles", "hoards"],
+)
+def test_an_upload_that_keeps_moving_is_read_and_one_that_does_not_is_given_up(tmp_path, pieces, pause, status):
+    limits = RequestLimits(stall_timeout_s=0.6, min_bytes_per_s=10_000)
+    with served(web_server.ship(tmp_path / "shipped"), limits=limits) as (port, _):
+        answer, seconds = pour(port, [PNG, *pieces], pause)
+    assert answer == status
+    if status == 200:
+        assert seconds > 2 * limits.stall_timeout_s  # so it was not cut off by the clock
+    else:
+        assert seconds < 4  # a busy machine must not fail the test
+
+
+def test_the_less_memory_is_left_the_faster_a_body_must_come():
+    async def scene(total: int) -> float:
+        receiver = BodyReceiver(RequestLimits(max_total_bytes=100_000, stall_timeout_s=10, min_bytes_per_s=1000))
+        receiver._total_bytes = total
+        now = asyncio.get_running_loop().time()
+        return receiver._next_deadline(now, 1000) - now
+
+    assert [round(asyncio.run(scene(total)), 3) for total in (0, 50_000, 99_000)] == [1.0, 0.5, 0.01]
 
 
 def test_together_they_may_not_send_more_than_fits():

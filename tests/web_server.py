@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw
 
 from app.prediction_service import PredictionService
 from app.web_app import create_app
-from app.web_server import LOOPBACK_NAMES, GracefulServer
+from app.web_server import GracefulServer
+from lab_kit.same_origin import ServerNames
 from lab_kit.serving.http_protocol import HttpProtocol
 from lab_kit.serving.limits import RequestLimits
 from text_recognizer.recognizer import Recognizer
@@ -103,16 +104,24 @@ def in_base64(content: bytes) -> str:
 
 @contextmanager
 def served(
-    folder: Path, store: object = None, workers: int = 1, queue: int = 32, limits: RequestLimits | None = None
+    folder: Path,
+    store: object = None,
+    workers: int = 1,
+    queue: int = 32,
+    limits: RequestLimits | None = None,
+    public: Collection[str] = (),
+    port: int = 0,
 ) -> Iterator[tuple[int, PredictionService]]:
     """Serve a shipped model in a thread of this process; gives its port and what serves it."""
     service = PredictionService(Recognizer.load(folder), store, workers, queue, limits or RequestLimits())
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen(128)
+        app = create_app(service, ServerNames.of("127.0.0.1", "127.0.0.1", public))
         settings = uvicorn.Config(
-            create_app(service, LOOPBACK_NAMES), http=HttpProtocol, ws="none", log_level="error", lifespan="off",
-            server_header=False, timeout_graceful_shutdown=1,
+            app, http=HttpProtocol, ws="none", log_level="error", lifespan="off", server_header=False,
+            timeout_graceful_shutdown=1,
         )  # fmt: skip
         server = GracefulServer(settings, service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -127,16 +136,19 @@ def served(
             service.close()
 
 
-def say(port: int, request: bytes, seconds: float = 30.0, end: bool = False) -> tuple[int, dict[str, str], bytes]:
+def say(
+    port: int | tuple[str, int], request: bytes, seconds: float = 30.0, end: bool = False
+) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are; return the status, the heads and the body of the answer.
 
     Args:
-        port: of the server.
+        port: of the server, or its address.
         request: all that is sent.
         seconds: to wait for the answer.
         end: say at the end that nothing more comes.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+    address = ("127.0.0.1", port) if isinstance(port, int) else port
+    with socket.create_connection(address, timeout=seconds) as connection:
         try:
             connection.sendall(request)
             if end:
@@ -159,7 +171,9 @@ def head(path: str = "/predict", method: str = "POST", **headers: object) -> byt
     return "\r\n".join(lines).encode("latin-1")
 
 
-def post(port: int, body: bytes, kind: str, path: str = "/predict", **headers: object) -> tuple[int, dict, dict]:
+def post(
+    port: int | tuple[str, int], body: bytes, kind: str, path: str = "/predict", **headers: object
+) -> tuple[int, dict, dict]:
     """Post a body; return the status, the heads and the JSON of the answer."""
     request = head(path, content_type=kind, content_length=len(body), **headers) + body
     status, heads, answer = say(port, request)

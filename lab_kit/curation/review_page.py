@@ -2,9 +2,8 @@
 
 python -m lab_kit.curation.review_page review.csv pictures
 
-Only the person at this machine can use the server: it listens at 127.0.0.1, and it answers only its own page. Otherwise
-another page in the same browser could send proposals, or could read the pictures if it was served under a name that
-resolves to 127.0.0.1 (DNS rebinding).
+Only the person at this machine can use the server: it listens at 127.0.0.1, and it answers only its own page (see
+`same_origin`). A proxy for this person alone, as in Codespaces and Jupyter, may stand in front of it.
 """
 
 import json
@@ -15,7 +14,7 @@ import socket
 import subprocess
 import webbrowser
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -36,8 +35,8 @@ from lab_kit.curation.shown_picture import encode_for_browser
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 from lab_kit.program import run
+from lab_kit.same_origin import ServerNames
 
-HERE = ("127.0.0.1", "localhost", "[::1]")  # host names at which the page can be opened
 LONGEST = 1600  # pixels of the longer side, to which pictures are reduced for the page
 MAX_REQUEST = 20_000  # bytes
 
@@ -55,7 +54,9 @@ PAGE_CSP = (
 )
 
 
-def review_page(review: Path, folder: Path, port: int = 0, open_browser: bool = False) -> None:
+def review_page(
+    review: Path, folder: Path, port: int = 0, open_browser: bool = False, public_name: list[str] | None = None
+) -> None:
     """Review pictures in the browser, with the keyboard; every proposal is written to the review's file at once.
 
     Args:
@@ -63,27 +64,30 @@ def review_page(review: Path, folder: Path, port: int = 0, open_browser: bool = 
         folder: the data set under review.
         port: of the page's address; 0 takes a free one, for one review always the same if possible.
         open_browser: show the page in the browser at once.
+        public_name: the name of a proxy in front of the page, as in the browser's address.
     """
-    serve(ReviewQueue.open(review, folder), port, open_browser)
+    serve(ReviewQueue.open(review, folder), port, open_browser, public_name or ())
 
 
-def serve(queue: ReviewQueue, port: int = 0, open_browser: bool = False) -> None:
+def serve(queue: ReviewQueue, port: int = 0, open_browser: bool = False, public: Sequence[str] = ()) -> None:
     """Serve the page of a review until Ctrl-C, then print the progress and the command that applies the review.
 
     Args:
         queue: the review.
         port: of the page's address; 0 takes a free one, for one review always the same if possible.
         open_browser: show the page in the browser at once.
+        public: names of a proxy in front of the page, as in the browser's address.
 
     Raises:
-        UserError: the port is in use, or its number is not allowed.
+        UserError: the port is in use, or its number or a name is not allowed.
     """
+    names = ServerNames.of("127.0.0.1", "127.0.0.1", public)
     console = Console(soft_wrap=True, highlight=False)
     with _listen(queue, port) as listener:
         port = listener.getsockname()[1]
         address = f"http://127.0.0.1:{port}/"
         settings = uvicorn.Config(
-            create_app(queue, port),
+            create_app(queue, port, names),
             log_level="warning",
             access_log=False,
             lifespan="off",
@@ -120,12 +124,13 @@ class _AnnouncingServer(uvicorn.Server):
         self._announce()
 
 
-def create_app(queue: ReviewQueue, port: int = 0) -> Starlette:
+def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNames()) -> Starlette:  # noqa: B008
     """Create the web application for a review.
 
     Args:
         queue: the review; the application uses it from one thread.
         port: its port, for the command that starts it again.
+        names: the names under which it is reached.
     """
     page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     # Part of the pictures' addresses, so that a browser does not show cached pictures of another review.
@@ -145,7 +150,7 @@ def create_app(queue: ReviewQueue, port: int = 0) -> Starlette:
                 "pictures": [vars(picture) for picture in queue.pictures],
                 "version": queue.version,
                 "session": session,
-                "restart": restart_command(queue, port),
+                "restart": restart_command(queue, port, names),
                 "counts": queue.counts(),
                 "command": apply_command(queue),
             }
@@ -173,15 +178,16 @@ def create_app(queue: ReviewQueue, port: int = 0) -> Starlette:
             Route("/propose", propose, methods=["POST"]),
             Route("/undo", undo, methods=["POST"]),
         ],
-        middleware=[Middleware(_OnlyOurPage)],
+        middleware=[Middleware(_OnlyOurPage, names=names)],
         exception_handlers={UserError: _refusal, OSError: _refusal},
     )
 
 
-def restart_command(queue: ReviewQueue, port: int) -> str:
+def restart_command(queue: ReviewQueue, port: int, names: ServerNames) -> str:
     """Return the command line that starts this page again at this port."""
     places = [readable(path.resolve()) for path in (queue.path, queue.folder)]
     words = ["python", "-m", "lab_kit.curation.review_page", *places, "--port", str(port)]
+    words += [word for name in sorted(names.public) for word in ("--public-name", name)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
@@ -231,8 +237,8 @@ def _proposal(content: object) -> dict[str, object]:
 class _OnlyOurPage:
     """Middleware that refuses requests that come neither from our own page nor from the address line of the browser."""
 
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
+    def __init__(self, inner: ASGIApp, names: ServerNames) -> None:
+        self._inner, self._names = inner, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (reason := self._reason(scope)):
@@ -240,18 +246,14 @@ class _OnlyOurPage:
         else:
             await self._inner(scope, receive, send)
 
-    @staticmethod
-    def _reason(scope: Scope) -> str:
+    def _reason(self, scope: Scope) -> str:
         """Return why a request is refused, or an empty string if it is accepted."""
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if host.rpartition(":")[0] not in HERE and host not in HERE:
-            return "this page can only be opened at 127.0.0.1"
-        if headers.get("origin", f"http://{host}") != f"http://{host}":
-            return "another page has asked"
+        if wrong := self._names.wrong_host(headers):
+            return wrong
         from_a_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not from_a_link:
-            return "another page has asked"
+        if not from_a_link and (wrong := self._names.wrong_origin(headers)):
+            return wrong
         # A form of another page cannot send this type, and a script of another page would have to ask first (CORS).
         if scope["method"] == "POST" and headers.get("content-type", "").partition(";")[0] != "application/json":
             return "proposals are sent as JSON"

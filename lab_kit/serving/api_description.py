@@ -10,7 +10,7 @@ _ERRORS = {
     "403": "The request comes from another web page, or uses a host name that is not allowed.",
     "404": "There is no such address, or no such picture.",
     "405": "The address does not accept this method.",
-    "408": "The request took too long to arrive.",
+    "408": "The request stopped arriving, or came too slowly.",
     "413": "Too many bytes or pixels.",
     "415": "The body is not a picture, or the content type is not one of those below.",
     "422": "The request is well-formed, but nothing is written in the picture, or a field has a wrong value.",
@@ -37,7 +37,7 @@ def describe_api(card: Any, limits: RequestLimits) -> dict[str, Any]:
             "description": f"Reads {what} in a picture, with {card.model_class} trained on {card.data_class}. "
             "The version is the digest of the model.",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "./"}],  # where this description is: a proxy may serve it below a path
         "paths": {
             "/predict": {"post": _predict(limits)},
             "/correct": {"post": _correct()},

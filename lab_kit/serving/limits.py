@@ -19,7 +19,9 @@ class RequestLimits:
         max_bytes: of one picture.
         max_pixels: of one picture.
         max_label_length: characters of a correction.
-        receive_timeout_s: seconds in which the body of a request must arrive.
+        stall_timeout_s: seconds without a byte after which a request is given up.
+        min_bytes_per_s: the slowest that a request may arrive. The less memory is left for bodies, the faster it must
+            be: at half of `max_total_bytes` twice as fast, and so on.
         queue_timeout_s: seconds that a picture may wait in the queue. Later, its sender has probably given up.
         answer_timeout_s: seconds from the last byte of a request to its answer.
         max_total_bytes: of all request bodies in memory at one time.
@@ -28,7 +30,8 @@ class RequestLimits:
     max_bytes: int = 10_000_000
     max_pixels: int = 40_000_000
     max_label_length: int = 200
-    receive_timeout_s: float = 10.0
+    stall_timeout_s: float = 10.0
+    min_bytes_per_s: float = 500.0
     queue_timeout_s: float = 2.0
     answer_timeout_s: float = 10.0
     max_total_bytes: int = 100_000_000
@@ -82,24 +85,33 @@ class BodyReceiver:
         chunks = []
         try:
             try:
-                async with asyncio.timeout(self._limits.receive_timeout_s):
+                async with asyncio.timeout(self._limits.stall_timeout_s) as deadline:
                     async for chunk in request.stream():
                         received += len(chunk)
                         self._total_bytes += len(chunk)
                         if received > max_bytes:
                             raise _body_too_large(max_bytes)
-                        if self._total_bytes > self._limits.max_total_bytes:
+                        if self._total_bytes >= self._limits.max_total_bytes:
                             raise too_busy()
                         chunks.append(chunk)
+                        deadline.reschedule(self._next_deadline(deadline.when(), len(chunk)))
             except TimeoutError:
-                seconds = f"{self._limits.receive_timeout_s:g}"
-                message = f"The request did not arrive within {seconds} seconds. Send a smaller picture."
+                message = "The request stopped arriving, or came too slowly. Send it again, or a smaller picture."
                 raise RequestError(408, message, "slow") from None
             except ClientDisconnect:
                 raise RequestError(400, "The client disconnected before the request was complete.", "gone") from None
             yield chunks[0] if len(chunks) == 1 else b"".join(chunks)
         finally:
             self._total_bytes -= received
+
+    def _next_deadline(self, deadline: float, bytes_arrived: int) -> float:
+        """Return when to give up a body: each byte defers that a little, but never beyond the stall timeout.
+
+        A body that trickles is given up as soon as one that stalls, however much of it came before.
+        """
+        free = 1 - self._total_bytes / self._limits.max_total_bytes
+        deferred = deadline + bytes_arrived / self._limits.min_bytes_per_s * free
+        return min(deferred, asyncio.get_running_loop().time() + self._limits.stall_timeout_s)
 
 
 def _body_too_large(max_bytes: int) -> RequestError:

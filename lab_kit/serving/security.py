@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.errors import UserError
 from lab_kit.photo.open_picture import NotAPicture, TooLarge
+from lab_kit.same_origin import ServerNames
 from lab_kit.serving.limits import RequestError
 from lab_kit.serving.metrics import Metrics
 
@@ -29,29 +30,25 @@ _SECURITY_HEADERS = [
 ]  # in the form that ASGI uses
 MAX_HEADER_BYTES = 32_000  # browsers send some hundreds
 STATUS_MESSAGES = {
-    404: "There is no such address. /docs lists all addresses.",
-    405: "This address does not accept {method}. /docs says what it accepts.",
+    404: "There is no such address. The page docs lists all addresses.",
+    405: "This address does not accept {method}. The page docs says what it accepts.",
 }
 
 
 class SecurityMiddleware:
     """ASGI middleware that refuses requests of other web pages, adds security headers, and measures all requests.
 
-    Another web page in the user's browser must not send pictures or corrections in the user's name (cross-site request
-    forgery). Browsers say where a request comes from (`Origin`, `Sec-Fetch-Site`). Programs do not, and are accepted.
+    Another web page in the user's browser must not send pictures or corrections in the user's name (see `same_origin`).
 
     Args:
         app: the application.
         metrics: where requests are counted.
         routes: addresses that are counted one by one; all others are counted together.
-        allowed_hosts: host names that a request may use; None for any. A server for this machine alone knows its names.
-            So no other page can reach it through a domain name that points to 127.0.0.1 (DNS rebinding).
+        names: the names of the server.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, routes: Collection[str], allowed_hosts: Collection[str] | None
-    ) -> None:
-        self._app, self._metrics, self._routes, self._hosts = app, metrics, frozenset(routes), allowed_hosts
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], names: ServerNames) -> None:
+        self._app, self._metrics, self._routes, self._names = app, metrics, frozenset(routes), names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
@@ -87,15 +84,10 @@ class SecurityMiddleware:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
             return 431, f"the header of a request may have at most {MAX_HEADER_BYTES:,} bytes"
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if self._hosts is not None and host not in self._hosts and host.rpartition(":")[0] not in self._hosts:
-            return 403, f"the host name is not allowed; use {min(self._hosts)}"
-        if scope["method"] in ("GET", "HEAD"):
-            return None
-        same_origin = headers.get("origin", f"http://{host}").partition("://")[2] == host
-        if not same_origin or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-            return 403, "the request comes from another web page"
-        return None
+        wrong = self._names.wrong_host(headers)
+        if not wrong and scope["method"] not in ("GET", "HEAD"):
+            wrong = self._names.wrong_origin(headers)
+        return (403, wrong) if wrong else None
 
 
 def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
