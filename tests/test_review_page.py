@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ from lab_kit.curation import review_page
 from lab_kit.curation.review_queue import Picture, ReviewQueue
 from lab_kit.errors import UserError
 from lab_kit.paths import code_root
+from lab_kit.same_origin import ServerNames
 from tests import programs
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that it will want another httpx one day
+    from starlette.testclient import TestClient
 
 CLASSES = ("fish", "star", "sun")
 
@@ -40,10 +46,6 @@ def queue(tmp_path: Path) -> ReviewQueue:
 
 @pytest.fixture
 def client(queue: ReviewQueue):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it will want another httpx one day
-        from starlette.testclient import TestClient
-
     return TestClient(review_page.create_app(queue), base_url="http://127.0.0.1:8000")
 
 
@@ -117,8 +119,19 @@ def test_our_own_page_and_a_typed_address_are_let_through(client):
     assert client.post("/propose", json=DELETE, headers=own).status_code == 200
     localhost = {"Host": "localhost:8000", "Origin": "http://localhost:8000"}
     assert client.post("/propose", json=DELETE, headers=localhost).status_code == 200
+    proxied = {"Origin": "https://x-8000.app.github.dev", "Sec-Fetch-Site": "same-origin"}  # and the name replaced
+    assert client.post("/propose", json=DELETE, headers=proxied).status_code == 200
     assert client.get("/", headers={"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}).status_code == 200
     assert client.get("/propose").status_code == 405
+
+
+def test_behind_a_proxy_it_is_reached_by_the_name_that_it_was_told(queue):
+    names = ServerNames.of("127.0.0.1", "127.0.0.1", ["hub.example"])
+    client = TestClient(review_page.create_app(queue, 8000, names), base_url="http://hub.example")
+    assert client.post("/propose", json=DELETE, headers={"Origin": "http://hub.example"}).status_code == 200
+    assert client.post("/propose", json=DELETE, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert client.get("/state", headers={"Host": "evil.example"}).status_code == 403
+    assert client.get("/state").json()["restart"].endswith("--port 8000 --public-name hub.example")
 
 
 @pytest.mark.parametrize(
@@ -253,6 +266,67 @@ def test_ctrl_c_ends_it_with_the_next_command(queue):
     again = Server(queue)
     assert again.port == server.port  # so that an open page goes on
     again.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Iterator[str]:
+    """Serve a review of pictures of several sizes, in a folder with a long name; gives the address of the page."""
+    folder, classes = tmp_path / "shapes that the pupils of the second class have drawn", ("circle", "cross", "star")
+    sizes = {"circle/a long name of a small picture.png": (40, 30), "cross/1.png": (130, 90), "star/1.png": (2000, 900)}
+    pictures = []
+    for file, size in sizes.items():
+        (folder / file).parent.mkdir(parents=True)
+        Image.effect_noise(size, 90).save(folder / file)
+        pictures.append(Picture(file, "valid", file.partition("/")[0], "circle", 1.0, 0.9))
+    server = Server(ReviewQueue.create(tmp_path / "review.csv", folder, classes, pictures))
+    yield server.address
+    assert server.end(signal.SIGINT)[0] == 0
+
+
+PLACES = """
+() => [...document.querySelectorAll("header > *")].filter((one) => one.offsetParent && one.id !== "progress")
+    .map((one) => { const box = one.getBoundingClientRect(); return [box.top, box.bottom, box.right]; })
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_on_phones_and_desks_all_is_there_and_small_pictures_are_sharp(shapes, width):
+    phone = {"has_touch": True, "is_mobile": True} if width < 760 else {}
+    with programs.chromium() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce", **phone)
+        page.goto(shapes)
+        expect(page.locator("#seen")).to_have_text("0 of 3 looked at")
+        places = page.evaluate(PLACES)
+        assert max(top for top, _, _ in places) < min(bottom for _, bottom, _ in places)  # all of the header in one row
+        assert max(right for _, _, right in places) <= width
+        for file, size in (("circle/a long name of a small picture.png", (40, 30)), ("cross/1.png", (130, 90))):
+            expect(page.locator("#file")).to_have_text(file)
+            expect(page.locator("#file")).to_be_visible()
+            image = page.locator("#stage img")
+            expect(image).to_have_class("enlarged")
+            assert image.evaluate("(one) => getComputedStyle(one).imageRendering") == "pixelated"
+            box, room = image.bounding_box(), page.locator("#stage").bounding_box()
+            times = box["width"] / size[0]
+            assert times == int(times) == box["height"] / size[1]
+            assert min(room["width"] / size[0], room["height"] / size[1]) - 1 - 26 / size[1] < times
+            page.locator("#forward").click()
+        expect(page.locator("#file")).to_have_text("star/1.png")
+        page.locator("#stage img").evaluate("(image) => image.decode()")
+        box = page.locator("#stage img").bounding_box()  # a large one is made smaller, and not enlarged
+        assert box["width"] / box["height"] == pytest.approx(2000 / 900, rel=0.02)
+        assert box["width"] < page.locator("#stage").bounding_box()["width"] - 20
+        expect(page.locator("#stage img")).not_to_have_class("enlarged")
+
+        page.locator("#relabel").click()
+        choices = page.locator("#choices button")
+        assert choices.all_inner_texts() == ["circle", "cross", "star (as it is)"]
+        assert choices.locator("u").all_inner_texts() == ["c", "r", "s"]  # each the first of its word that is free
+        assert page.locator("#choices kbd").count() == 0
+        assert page.locator("#classes-note").is_visible() == (not phone)
+        page.get_by_role("button", name="Change nothing").click()
+        expect(page.locator("#classes")).to_be_hidden()
+        expect(page.locator("#seen")).to_have_text("0 of 3 looked at")
 
 
 # Waits until so many have been counted and the next picture is drawn; returns that one's file. It looks at every frame:

@@ -1,11 +1,15 @@
 """The page of the web app in a real browser: writing, photos, corrections, phones, keyboards and screen readers."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Error, expect
 
 from lab_kit.feedback.store import Store
@@ -71,8 +75,31 @@ def shows(page: object, text: str) -> None:
     expect(page.locator("#result:not(.stale) #text")).to_have_text(text)
 
 
+BRING = """
+([event, files, texts]) => {
+    const data = new DataTransfer();
+    for (const [content, type] of files) {
+        const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+        data.items.add(new File([bytes], "file", { type }));
+    }
+    for (const [type, text] of texts) data.setData(type, text);
+    const where = { dataTransfer: data, clipboardData: data, bubbles: true, cancelable: true };
+    document.body.dispatchEvent(event === "drop" ? new DragEvent(event, where) : new ClipboardEvent(event, where));
+}
+"""
+
+
+def bring(page: object, event: str, *files: tuple[bytes, str], **texts: str) -> None:
+    """Drop or paste files, given by content and type, and texts, given as `text_html="..."`."""
+    contents = [(web_server.in_base64(content), kind) for content, kind in files]
+    page.evaluate(BRING, [event, contents, [(name.replace("_", "/", 1), text) for name, text in texts.items()]])
+
+
 def test_what_is_written_with_the_mouse_is_read_while_it_is_written(model, visit):
     page = visit(model)
+    assert page.locator("#hint").inner_text() == "Write a letter or digit\nor drop, paste or choose a photo of it"
+    words = page.locator("label[for=file] > span")
+    assert words.inner_text() == "Photo\xa0…"  # in one piece, so that no gap comes between
     assert page.get_by_role("button", name="Undo").is_disabled()
     assert not page.locator("#teach").is_visible()  # this server keeps nothing
     draw(page, (0.5, 0.15), (0.5, 0.85))
@@ -130,27 +157,119 @@ def test_a_photo_can_be_chosen_dropped_and_pasted_and_what_is_none_is_said(model
         {"name": "ring.jpg", "mimeType": "image/jpeg", "buffer": encoded(drawing(RING), "JPEG")}
     )
     shows(page, RING)
-    script = """
-        ([event, content, type]) => {
-            const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], "file", { type }));
-            const where = event === "drop" ? { dataTransfer: data } : { clipboardData: data };
-            const made = event === "drop" ? new DragEvent(event, { ...where, bubbles: true, cancelable: true })
-                : new ClipboardEvent(event, { ...where, bubbles: true, cancelable: true });
-            document.body.dispatchEvent(made);
-        }
-    """
     for event, sign in (("drop", LYING), ("paste", BAR)):
-        page.evaluate(script, [event, web_server.in_base64(encoded(drawing(sign))), "image/png"])
+        bring(page, event, (encoded(drawing(sign)), "image/png"))
         shows(page, sign)
-    page.evaluate(script, ["drop", web_server.in_base64(b"<html>7</html>"), "text/html"])
+    bring(page, "drop", (b"<html>7</html>", "text/html"))
     expect(page.get_by_role("alert")).to_contain_text("Send")
     expect(page.locator("#text")).to_be_hidden()
+    expect(page.locator("#nothing")).to_have_text("This was not read. Choose another picture, or write.")
     visit.faults.clear()  # the browser's own line on status 415
     draw(page, (0.15, 0.5), (0.85, 0.5))  # takes the photo's place
     shows(page, LYING)
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_what_is_dropped_from_another_page_is_read_or_it_is_said_why_not(model, visit):
+    page = visit(model)
+    alert, ring = page.get_by_role("alert"), f"data:image/png;base64,{web_server.in_base64(encoded(drawing(RING)))}"
+    picture = '<meta charset="utf-8"><img alt="a ring" src="https://other.example/ring.png">'
+    bring(page, "drop", text_html=picture, **{"text_uri-list": "https://other.example/ring.png"})
+    expect(alert).to_have_text(re.compile("Only the address of this picture has come here. Save or copy the picture"))
+    bring(page, "drop", text_plain="a ring")
+    expect(alert).to_have_text("There is no picture in this.")
+    bring(page, "drop", *[(encoded(drawing(BAR)), "image/png")] * 2)
+    expect(alert).to_have_text("These are 2 files. One picture at a time is read.")
+    bring(page, "paste", text_plain="a ring")
+    expect(alert).to_have_text("There is no picture in this.")
+    bring(page, "drop", text_html=f'<img src="{ring}">')
+    shows(page, RING)
+    expect(alert).to_be_hidden()
+    bring(page, "drop", **{"text_uri-list": "data:image/png;base64,%%%"})
+    expect(alert).to_contain_text("Only the address")
+    shows(page, RING)  # what was there stays
+
+
+def test_a_folder_is_not_taken_for_a_server_that_is_gone(model, visit):
+    page = visit(model)
+    page.evaluate("() => { File.prototype.arrayBuffer = FileReader.prototype.readAsDataURL = () => { throw 0; }; }")
+    bring(page, "drop", (b"", ""))
+    expect(page.get_by_role("alert")).to_have_text("file cannot be read. If it is a folder, choose one picture in it.")
+
+
+def middle_of_the_ink(page: object) -> np.ndarray:
+    """Return the ink, 0 to 1, of those columns of the paper where a stroke from side to side is even."""
+    seen = np.asarray(Image.open(io.BytesIO(page.locator("#paper").screenshot())).convert("L"), dtype=float)
+    ink = (seen.max() - seen) / np.ptp(seen)
+    return ink[4:-4, ink.shape[1] // 4 : -ink.shape[1] // 4]  # without the paper's rim
+
+
+def test_a_fast_stroke_has_straight_edges(model, visit):
+    page = visit(model)
+    box = page.locator("#paper").bounding_box()
+    for y in (0.501, 0.5023, 0.504):  # the edge lies on other parts of a pixel
+        draw(page, (0.1, y), (0.9, y))
+        shows(page, LYING)
+        ink = middle_of_the_ink(page)
+        assert ink.max() == 1
+        assert (ink == ink[:, :1]).all()  # every column is like the first one
+        page.get_by_role("button", name="Clear").click()
+    pen = page.context.new_cdp_session(page)
+    for step in range(33):  # a pen that is pressed ever more, so that its stroke widens
+        event = "mousePressed" if step == 0 else "mouseMoved" if step < 32 else "mouseReleased"
+        where = {"x": box["x"] + (0.1 + step / 40) * box["width"], "y": box["y"] + box["height"] / 2}
+        press = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": 0.3 + step / 64}
+        pen.send("Input.dispatchMouseEvent", {"type": event, **where, **press})
+    shows(page, LYING)
+    widths = middle_of_the_ink(page).sum(axis=0)
+    assert widths[-1] > widths[0] + 3
+    assert np.diff(widths).min() > -0.02  # pixels: it widens all along,
+    assert np.diff(widths).max() < 0.3  # and evenly, but for the quarters of a pixel that Chromium counts
+
+
+def test_what_is_on_the_paper_outlives_a_look_at_the_description(model, visit, tmp_path):
+    store = Store.open(tmp_path / "feedback.sqlite")
+    page = visit(model, store)
+    draw(page, (0.5, 0.15), (0.5, 0.85))
+    shows(page, BAR)
+    page.get_by_label("Keep what I write here").check()
+    page.get_by_role("button", name="Right").click()
+    expect(page.locator("#told")).to_contain_text("Kept")
+    page.get_by_role("link", name="For programs").click()
+    expect(page.get_by_role("heading", name="For programs")).to_be_visible()
+    page.go_back()
+    shows(page, BAR)
+    page.get_by_label("Keep what I write here").check()
+    page.get_by_role("button", name="Right").click()  # again: it is the same picture
+    expect(page.locator("#told")).to_contain_text("Kept")
+    assert store.counts()["all"] == 1
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#hint")).to_be_visible()
+    bring(page, "drop", (encoded(drawing(RING), "JPEG"), "image/jpeg"))
+    shows(page, RING)
+    page.reload()
+    shows(page, RING)
+    page.get_by_role("button", name="Clear").click()
+    page.reload()
+    expect(page.locator("#hint")).to_be_visible()
+
+
+def test_what_answers_in_place_of_the_server_is_not_taken_for_it(model, visit):
+    page = visit(model)
+    login = {"status": 302, "headers": {"Location": "http://127.0.0.1:9/login"}}
+    html = {"content_type": "text/html", "body": "<html>"}
+    for answer, words in (
+        (login, "Something else answers in place of this server, perhaps a page to log in"),
+        ({"status": 200, **html}, "perhaps a page to log in"),
+        ({"status": 413, **html}, "A proxy in front of this server refuses so large a picture"),
+        ({"status": 502, **html}, "The server does not answer. What you have written stays here"),
+    ):
+        page.route("**/predict", partial(lambda answer, route: route.fulfill(**answer), answer))
+        draw(page, (0.5, 0.15), (0.5, 0.85))
+        expect(page.get_by_role("alert")).to_contain_text(words)
+        page.get_by_role("button", name="Clear").click()
+        page.unroute("**/predict")
+    visit.faults[:] = [fault for fault in visit.faults if "Failed to load resource" not in fault]
 
 
 def test_nothing_is_kept_without_consent_and_what_is_kept_can_be_forgotten(model, visit, tmp_path):
@@ -244,6 +363,10 @@ def test_on_a_phone_one_writes_with_a_finger_and_nothing_scrolls(model, visit, s
     reading = page.locator("#text").bounding_box()
     assert reading["y"] + reading["height"] <= height  # without scrolling
     assert page.get_by_label("Take a photo").count() == 1
+    page.get_by_role("button", name="Clear").click()
+    assert (
+        page.locator("#hint").inner_text() == "Write a letter or digit\nor choose or take a photo of it"
+    )  # not: drop it
 
 
 def test_one_writes_by_keyboard(model, visit):
@@ -355,6 +478,8 @@ def test_lines_have_a_wide_paper_and_are_corrected_as_a_text(visit, tmp_path):
 def test_the_description_can_be_tried(model, visit):
     page = visit(model)
     page.get_by_role("link", name="For programs").click()
+    style = "getComputedStyle(document.getElementById('file'), '::file-selector-button').borderRadius"
+    assert page.evaluate(style) == page.evaluate("getComputedStyle(document.querySelector('button')).borderRadius")
     page.get_by_label("Or send a picture").set_input_files(
         {"name": "bar.png", "mimeType": "image/png", "buffer": encoded(drawing(BAR))}
     )
