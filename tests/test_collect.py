@@ -309,6 +309,59 @@ def test_lists_are_read_in_order_with_comments_and_marks_of_other_programs(tmp_p
     assert [(w.label, w.url[-5:]) for w in wanted] == [("star", "3.jpg"), ("sun", "1.jpg"), ("sun", "2.jpg")]
 
 
+TABLE = "class;url\r\nsonne;http://a.b/1.jpg\r\nStern;http://a.b/2.jpg\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TABLE.replace(";", ",").encode(),
+        TABLE.encode(),  # as Excel writes it where the comma is the decimal mark
+        TABLE.replace(";", "\t").encode(),
+        b"\xef\xbb\xbf" + TABLE.encode(),
+        TABLE.encode("utf-16"),  # with a byte order mark: Excel's "Unicode text", PowerShell's >
+        b"\xfe\xff" + TABLE.replace(";", "\t").encode("utf-16-be"),
+        ("sep=;\r\n" + TABLE).encode(),
+        TABLE.replace("class;url", "Class ; URL").encode(),
+        TABLE.replace("\r\n", ";;\r\n").encode() + b";;;\r\n",  # columns and rows that were emptied
+        TABLE.replace("\r\n", "\r").encode(),  # an old Mac's
+        TABLE.replace("class;url", "class;who;url").replace(";http", ";me;http").encode(),
+        TABLE.replace(";", "; ").replace("http", '"http').replace(".jpg", '.jpg"').encode(),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_write_them(tmp_path, content):
+    (tmp_path / "urls.csv").write_bytes(content)
+    rows = [(row.label, row.url) for row in read_lists(tmp_path / "urls.csv")]
+    assert rows == [("sonne", "http://a.b/1.jpg"), ("Stern", "http://a.b/2.jpg")]
+
+
+def test_an_address_may_have_the_mark_that_is_between_fields(tmp_path):
+    for mark in ",;":
+        (tmp_path / "urls.csv").write_text(f"class{mark}url\nsun{mark}http://a.b/1{mark}2.jpg?c=3{mark}4\n")
+        assert read_lists(tmp_path / "urls.csv")[0].url == f"http://a.b/1{mark}2.jpg?c=3{mark}4"
+
+
+def test_lists_and_terms_may_be_in_utf_16(tmp_path):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "sun.txt").write_text("# suns\nhttp://a.b/1.jpg\n", encoding="utf-16")
+    assert [entry.url for entry in read_lists(tmp_path / "lists")] == ["http://a.b/1.jpg"]
+    (tmp_path / "terms.csv").write_text("term;leave_out\nles paul guitar;guitar\n", encoding="utf-16")
+    search_terms(tmp_path / "terms.csv", tmp_path / "found")
+    assert (tmp_path / "found" / "les_paul.txt").is_file()
+
+
+def test_a_report_that_a_spreadsheet_has_saved_is_still_the_report(web, tmp_path, capsys):
+    some = [pair for pair in web.urls() if "/pictures/" in pair[1]][:3]
+    write_list(tmp_path / "urls.csv", some)
+    collect(tmp_path / "urls.csv", tmp_path / "pictures", **QUICK)
+    path = tmp_path / "pictures" / "collected.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-16")
+    capsys.readouterr()
+    collect(tmp_path / "urls.csv", tmp_path / "pictures", **QUICK)
+    assert "already there" in capsys.readouterr().out
+    assert len(report(tmp_path / "pictures")) == len(some)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

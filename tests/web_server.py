@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from app.web_server import GracefulServer
 from lab_kit.same_origin import ServerNames
 from lab_kit.serving.http_protocol import HttpProtocol
 from lab_kit.serving.limits import RequestLimits
+from text_recognizer.preprocessing import Preprocessing
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.model_card import CARD, ONNX, ModelCard, file_digest
 
@@ -74,6 +76,15 @@ def ship(folder: Path, kind: str = "character", places: int = 8) -> Path:
         created="2026-01-01T00:00:00+00:00",
         files={ONNX: file_digest(folder / ONNX)},
     )
+    (folder / CARD).write_text(card.as_json(), encoding="utf-8")
+    return folder
+
+
+def ship_picture_model(folder: Path) -> Path:
+    """Write a shipped model of a data set of one's own that knows the same signs."""
+    ship(folder)
+    how = Preprocessing(28, 1, "pad", True, (0.0,), (1.0,))
+    card = replace(ModelCard.read(folder), kind="picture", preprocessing={"picture": how.as_dict()})
     (folder / CARD).write_text(card.as_json(), encoding="utf-8")
     return folder
 

@@ -33,7 +33,7 @@ def predict(
     recognizer = Recognizer.load(model, backend, threads)
     if not pictures.exists():
         raise UserError(f"There is no {readable(pictures)}.")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if not pictures.is_dir():
         if csv is not None:
             raise UserError("--csv is for a folder of pictures; what one picture says is printed.")

@@ -46,7 +46,7 @@ def apply_review(review: Path, folder: Path, new_folder: Path, grades: str = "")
     queue = ReviewQueue.open(review, folder)
     chosen = parse_grades(grades)
     steps = apply(queue, new_folder, chosen)
-    print_summary(steps, queue.folder, Path(new_folder), Console(soft_wrap=False))
+    print_summary(steps, queue.folder, Path(new_folder), Console(markup=False))
 
 
 def apply(queue: ReviewQueue, new_folder: Path, grades: frozenset[int | None] | None = None) -> list[Step]:

@@ -248,7 +248,7 @@ def _summary(collection: Collection, missing: Sequence[int]) -> None:
     if len(count) > 1:
         table.add_section()
         table.add_row("all", *(str(sum(counter[column] for counter in count.values())) for column in columns))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
 
     def say(text: str) -> None:

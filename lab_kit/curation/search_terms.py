@@ -65,7 +65,7 @@ def search_terms(terms: Path, lists: Path, pictures: Path | None = None) -> None
         if pictures is not None:
             Path(pictures, label).mkdir(parents=True, exist_ok=True)
         table.add_row(path.name, term, "to be filled" if new else "existed already, not changed")
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print("Each list explains how to fill it.")
     command = f"Then: python -m lab_kit.curation.collect {readable(lists)} pictures"

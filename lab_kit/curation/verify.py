@@ -177,7 +177,7 @@ def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shr
     numbers = [sum(moved[name, reason] for name in total) for reason in reasons]
     table.add_section()
     table.add_row("all", str(len(files)), *map(str, numbers), str(len(files) - sum(numbers)))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
 
     def say(text: str) -> None:

@@ -164,23 +164,19 @@ def hold_out(pictures: Sequence[PictureFile], fraction: float, seed: int, split:
     return [replace(picture, split=split) if picture.file in held_out else picture for picture in pictures]
 
 
-def check_classes(pictures: Sequence[tuple[Path, PictureFile]], expected: Sequence[str] = ()) -> None:
-    """Raise UserError if the pictures, each with its dataset's folder, are not enough to learn classes from.
+def check_classes(pictures: Sequence[tuple[Path, PictureFile]], left_out: Mapping[Path, str]) -> None:
+    """Raise UserError if the pictures of a run are not enough to learn classes from.
 
     Args:
-        pictures: all pictures of a run.
-        expected: classes of which there must be training pictures.
+        pictures: each with the folder of its dataset.
+        left_out: the files that were left out, which may explain it.
     """
     classes = {picture.label for _, picture in pictures if picture.split == "train"}
-    if gone := sorted(set(expected) - classes):
-        raise UserError(f"All training pictures of the class {gone[0]} are broken: add others, or remove its folder.")
-    if expected and all(picture.split != "val" for _, picture in pictures):
-        raise UserError("All pictures to validate with are broken: add others.")
     for folder, picture in pictures:
         if picture.label not in classes:
             raise UserError(
                 f"{readable(folder / picture.file)} is of the class {picture.label}, of which there are no training "
-                f"pictures.{nearest(picture.label, classes)}"
+                f"pictures.{nearest(picture.label, classes)} {describe(left_out)}".rstrip()
             )
     if len(classes) < 2:
         folder, only = pictures[0][0], min(classes)
@@ -188,7 +184,8 @@ def check_classes(pictures: Sequence[tuple[Path, PictureFile]], expected: Sequen
         hint = f", or give {readable(inner)} if the folders in that are the classes"
         nested = inner.is_dir() and folders_in(inner)
         raise UserError(
-            f"{readable(folder)} has one class only, {only}: add a folder for another{hint if nested else ''}."
+            f"{readable(folder)} has one class only, {only}: add a folder for another{hint if nested else ''}. "
+            f"{describe(left_out)}".rstrip()
         )
 
 

@@ -30,6 +30,8 @@ from lab_kit.photo.ground import on_ground
 Picture = bytes | Path | Image.Image | np.ndarray  # what can be opened
 
 LONGEST = 2048  # pixels of the longer side, to which larger pictures are reduced: enough to read any writing
+MIN_SIDE = 8  # pixels
+MAX_ASPECT = 100  # longer side per shorter side: a picture that is narrower shows no writing
 STRIP = 1 << 20  # pixels that are converted at a time
 ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
 TRANSPOSITIONS = {
@@ -48,15 +50,14 @@ class ImageLimits:
         max_pixels: largest number of pixels. Decoding takes up to 4 bytes for each. WebP takes 8, so only half as many
             are accepted.
         formats: Pillow's names of the formats, or `ARRAY` for NumPy's.
-        min_side: pixels that both sides must have.
-        max_aspect: longer side per shorter side: a picture that is narrower shows no writing.
+        writing: whether pictures show writing, for which some are too small or too narrow, and whose colours do not
+            matter.
     """
 
     max_bytes: int = 10_000_000
     max_pixels: int = 40_000_000
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-    min_side: int = 8
-    max_aspect: int = 100
+    writing: bool = True
 
     def names_of_formats(self) -> str:
         """Return the names of the formats as part of a sentence: "JPEG, PNG or WebP"."""
@@ -66,7 +67,7 @@ class ImageLimits:
 
 # One's own pictures: of writing, and of a data set, where a picture may be of any size.
 OWN_WRITING = ImageLimits(MAX_BYTES, MAX_PIXELS, tuple(SUFFIXES))
-OWN_PICTURE = ImageLimits(MAX_BYTES, MAX_PIXELS, tuple(SUFFIXES), min_side=1, max_aspect=MAX_PIXELS)
+OWN_PICTURE = ImageLimits(MAX_BYTES, MAX_PIXELS, tuple(SUFFIXES), writing=False)
 
 
 def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: int = LONGEST) -> Image.Image:
@@ -97,7 +98,7 @@ def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: 
         source = source if array is None else _from_array(array, name)
     if isinstance(source, Image.Image):
         _check_size(source, limits)
-        return _decode(source, longest, name)
+        return source if _is_ready(source, longest) else _decode(source, limits, longest, name)
     content = _read(source, limits.max_bytes, name)
     try:
         picture = open_image(content, limits.formats, limits.max_pixels)
@@ -116,7 +117,7 @@ def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: 
             share = longest / max(picture.size)
             if share < 1:  # the decoder takes the smallest of 1/2, 1/4 and 1/8 of the size that is not below this
                 picture.draft(None, (math.ceil(picture.width * share), math.ceil(picture.height * share)))
-        return _decode(picture, longest, name)
+        return _decode(picture, limits, longest, name)
 
 
 def read_array(source: Path | np.ndarray) -> np.ndarray | None:
@@ -161,16 +162,22 @@ def _check_size(picture: Image.Image, limits: ImageLimits) -> None:
     width, height = picture.size
     if width * height > limits.max_pixels:
         raise TooLarge(f"The picture has more than {limits.max_pixels / 1e6:,.0f} million pixels. Make it smaller.")
-    if min(width, height) < limits.min_side:
+    if limits.writing and min(width, height) < MIN_SIDE:
         raise NotAPicture(
             f"The picture has {width} x {height} pixels, which is too small for writing. "
-            f"Send one of at least {limits.min_side} x {limits.min_side}."
+            f"Send one of at least {MIN_SIDE} x {MIN_SIDE}."
         )
-    if max(width, height) > limits.max_aspect * min(width, height):
+    if limits.writing and max(width, height) > MAX_ASPECT * min(width, height):
         raise NotAPicture(f"The picture has {width} x {height} pixels, which is too narrow. Crop it to the writing.")
 
 
-def _decode(picture: Image.Image, longest: int, name: str) -> Image.Image:
+def _is_ready(picture: Image.Image, longest: int) -> bool:
+    """Return whether a picture is as `open_picture` returns it."""
+    plain = picture.mode in ("L", "RGB") and "transparency" not in picture.info
+    return plain and max(picture.size) <= longest and _orientation(picture) not in TRANSPOSITIONS
+
+
+def _decode(picture: Image.Image, limits: ImageLimits, longest: int, name: str) -> Image.Image:
     """Return the pixels of an opened picture, which stays as it is but for being decoded."""
     try:
         with warnings.catch_warnings():
@@ -185,7 +192,7 @@ def _decode(picture: Image.Image, longest: int, name: str) -> Image.Image:
         again = "Send" if name == "The picture" else "Save"
         raise BrokenPicture(f"{name} is broken or incomplete. {again} it again.") from error
     if small.mode.endswith("A"):
-        small = on_ground(small)
+        small = on_ground(small, limits.writing)
     return small.transpose(turn) if turn is not None else small
 
 

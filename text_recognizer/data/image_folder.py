@@ -150,7 +150,8 @@ class ImageFolder(BaseDataModule):
         if len(read) < len(pictures):  # some are broken: as if they were not there
             self._found = None
             pictures = self.pictures()
-        check_classes(pictures, mapping)
+            if self.config().mapping != mapping:
+                raise UserError(f"All training pictures of a class are broken. {describe(self._left_out)}")
         images = torch.stack([read[folder / picture.file] for folder, picture in pictures])
         if self._left_out and rank() == 0:
             log.warning("%s `python -m lab_kit.curation.verify` moves them aside.", describe(self._left_out))
@@ -199,7 +200,7 @@ class ImageFolder(BaseDataModule):
             tests = find_pictures(self.test_folder, self._left_out)
             found = [(folder, picture) for folder, picture in found if picture.split != "test"]
             found += [(self.test_folder, replace(picture, split="test")) for picture in tests]
-        check_classes(found)
+        check_classes(found, self._left_out)
         self._found = found
         return found
 

@@ -118,7 +118,7 @@ def check(folder: Path, pictures: Path) -> None:
     for row in result.outcomes:
         right = str(row.put_right) if row.trouble == "wrong label" else ""
         table.add_row(row.trouble, str(row.planted), str(row.gone), right, str(row.left))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print(
         f"Of {result.good} good pictures, {len(result.lost)} are lost{_some(result.lost)}, "

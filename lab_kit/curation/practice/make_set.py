@@ -313,7 +313,7 @@ def _print_summary(folder: Path, items: list[Item], test_per_class: int) -> None
     for name in CLASSES:
         table.add_row(f"collected/{name}", str(sum(item.folder == name for item in items)))
     table.add_row("test/ (clean)", str(test_per_class * len(CLASSES)))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print(
         "The fault of each file is in truth.csv. Do not open it before you have looked at the pictures yourself."
