@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import logging
 import os
 import signal
 import subprocess
@@ -41,7 +40,7 @@ def test_a_lock_keeps_others_out_and_ends_with_its_process(tmp_path):
     path = tmp_path / "a.lock"
     with locks.held(path, "busy") as everywhere:
         assert everywhere
-        with pytest.raises(UserError, match="^busy$"), locks.held(path, "busy", timeout=0):
+        with pytest.raises(UserError, match=r"^busy$"), locks.held(path, "busy", timeout=0):
             pass
     _hold_and_die(path)
     with locks.held(path, "busy", timeout=0):
@@ -59,7 +58,7 @@ def test_without_locks_programs_on_this_machine_take_turns_after_one_warning(wit
     first, second = tmp_path / "a.lock", tmp_path / "b.lock"
     with locks.held(first, "busy", timeout=0) as everywhere, locks.held(second, "busy", timeout=0):
         assert not everywhere
-        with pytest.raises(UserError, match="^busy$"), locks.held(first, "busy", timeout=0):
+        with pytest.raises(UserError, match=r"^busy$"), locks.held(first, "busy", timeout=0):
             pass
     with locks.held(first, "busy", timeout=0):  # what was there before does not count
         pass
@@ -77,25 +76,6 @@ def test_without_any_locks_the_error_says_what_to_do(tmp_path, monkeypatch):
         locks.held(tmp_path / "a.lock", "busy", timeout=0),
     ):
         pass
-
-
-def test_who_waits_is_told(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(locks, "SOON_S", 0.05)
-    code = f"import sys, pathlib; from lab_kit import locks; held = locks.held(pathlib.Path({str(tmp_path / 'a')!r}), '')"
-    command = [sys.executable, "-c", f"{code}; held.__enter__(); print(flush=True); sys.stdin.read(1)"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        other.stdout.readline()
-
-        class ThenLetGo(logging.Handler):
-            def emit(self, record):
-                other.stdin.close()
-
-        handler = ThenLetGo()
-        logging.getLogger("lab_kit.locks").addHandler(handler)
-        with caplog.at_level(logging.INFO), locks.held(tmp_path / "a", "It is being made."):
-            pass
-        logging.getLogger("lab_kit.locks").removeHandler(handler)
-    assert "It is being made." in caplog.text
 
 
 # Where locks are used

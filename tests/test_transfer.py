@@ -183,3 +183,16 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(run, bars, tmp_pat
     code, text = run("--resume", str(cut), "--max_epochs", "6")
     assert code == 2
     assert "are not those that the interrupted run saw" in text
+
+
+def test_a_run_is_resumed_where_its_pictures_are_now_and_without_the_weights_it_began_with(run, bars, known, tmp_path):
+    assert run(*FLAGS, "--folder", str(bars), "--pretrained", str(known[0]), "--max_epochs", "1")[0] == 0
+    folder = tmp_path / "logs" / "ImageFolder-TransferNet" / "version_0"
+    bars.rename(tmp_path / "moved")
+    known[0].unlink()
+    code, text = run("--resume", str(folder), "--max_epochs", "2")
+    assert code == 2
+    assert text.count("\n") == 1
+    assert str(bars) in text
+    assert run("--resume", str(folder), "--max_epochs", "2", "--folder", str(tmp_path / "moved"))[0] == 0
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1

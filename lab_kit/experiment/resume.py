@@ -13,10 +13,11 @@ from lab_kit.experiment.cli import Config
 from lab_kit.paths import readable
 
 CONFIG = "config.yaml"
-LAST = Path("checkpoints", "last.ckpt")
+BEST, LAST = Path("checkpoints", "best.ckpt"), Path("checkpoints", "last.ckpt")
 # What Lightning needs to go on, beside the weights.
 STATE = ("epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers", "pytorch-lightning_version")
-FREE = ("num_workers", "source")  # flags of data that change nothing but speed, or that the data itself answers for
+# Flags of data that change nothing but speed, or that the data itself answers for.
+FREE = ("num_workers", "source", "folder", "test_folder")
 SHAPING = ("overfit_batches", "limit_train_batches", "accumulate_grad_batches", "gradient_clip_val")  # of the Trainer
 
 
@@ -38,13 +39,17 @@ def last_checkpoint(resume: str) -> Path:
         raise UserError(
             f"There is nothing to resume: {readable(path)} does not exist. Start the run again, without --resume."
         )
-    path = path.resolve()
+    path = path.absolute()  # links stay: its `checkpoints` may be a link to another disk
     folder = path.parent.parent
-    number = folder.name.removeprefix("version_")
-    if number == folder.name or not number.isdecimal() or not (folder / CONFIG).is_file():
+    if not (folder / CONFIG).is_file():
         raise UserError(
             f"Cannot resume from {readable(path)}: it is not in the folder of a run, beside its {CONFIG}. "
             "Its weights can be trained further with --load_checkpoint."
+        )
+    if not (folder / BEST).is_file():
+        raise UserError(
+            f"Cannot resume {readable(folder)}: its best weights, {BEST}, are missing. Bring them back, or train the "
+            f"last ones further with --load_checkpoint {readable(path)}"
         )
     return path
 
@@ -59,14 +64,30 @@ def checked_checkpoint(resume: str | None, model: pl.LightningModule, config: Co
 
 
 def with_config_of_resumed_run(arguments: Sequence[str]) -> list[str]:
-    """Put `--config` of the interrupted run before the other flags, so that `--resume FOLDER` is all one types."""
+    """Put `--config` of the interrupted run before the other flags, so that `--resume FOLDER` is all one types.
+
+    Raises:
+        UserError: there is nothing to resume, or other weights are asked for.
+    """
     arguments = list(arguments)
+    flags = [argument.partition("=")[0] for argument in arguments]
     for index, argument in enumerate(arguments):
         flag, _, value = argument.partition("=")
         if flag == "--resume" and (value or index + 1 < len(arguments)):
+            if "--load_checkpoint" in flags:
+                raise UserError("--resume and --load_checkpoint exclude each other: a resumed run has its own weights.")
             checkpoint = last_checkpoint(value or arguments[index + 1])
             return ["--config", str(checkpoint.parent.parent / CONFIG), *arguments]
     return arguments
+
+
+def settings_of_network(config: Config, resumed: bool) -> dict[str, object]:
+    """Return the arguments of the network's class, without the weights that a resumed run began with.
+
+    It has weights of its own, and those files may have gone meanwhile.
+    """
+    settings = config.kwargs_for(config.model_class)
+    return settings | {"pretrained": None} if resumed and "pretrained" in settings else settings
 
 
 def check(path: Path, model: pl.LightningModule, config: Config) -> None:

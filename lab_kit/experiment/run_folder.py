@@ -1,4 +1,4 @@
-"""The folder that a run writes: `<log_dir>/<data>-<model>/version_N/`."""
+"""The folder that a run writes: `<log_dir>/<data>-<model>/version_N/`; it may be renamed and moved afterwards."""
 
 import errno
 import itertools
@@ -27,7 +27,6 @@ from lab_kit.experiment.interrupts import Interrupted
 from lab_kit.paths import code_root, readable
 from lab_kit.plots import curves
 
-BEST = Path("checkpoints", "best.ckpt")
 LOCK = ".lock"
 # What a disk, and not this program, may be at fault for.
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -41,25 +40,13 @@ ROWS = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder.
+    """One run's folder, `path`."""
 
-    Args:
-        log_dir: where all runs go.
-        name: `<data>-<model>`.
-        version: the run's number.
-    """
-
-    log_dir: Path
-    name: str
-    version: int
-
-    @property
-    def path(self) -> Path:
-        return self.log_dir / self.name / f"version_{self.version}"
+    path: Path
 
     def loggers(self) -> list[Logger]:
         """Return what writes TensorBoard events into the folder."""
-        return [TensorBoardLogger(self.log_dir, self.name, self.version, default_hp_metric=False)]
+        return [TensorBoardLogger(self.path, name="", version="", default_hp_metric=False)]
 
     def checkpoints(self, monitor: str) -> list[ModelCheckpoint]:
         """Return the callbacks that keep `best.ckpt` (lowest `monitor`) and `last.ckpt`, in this order.
@@ -70,7 +57,7 @@ class RunFolder:
         always = {"save_on_train_epoch_end": True, "enable_version_counter": False}
         folder = self.path / "checkpoints"
         return [
-            ModelCheckpoint(folder, filename="best", monitor=monitor, **always),
+            ModelCheckpoint(folder, filename=Path(resume.BEST).stem, monitor=monitor, **always),
             ModelCheckpoint(folder, filename=Path(resume.LAST).stem, **always),
         ]
 
@@ -105,8 +92,8 @@ class RunFolder:
         rows = {name.replace("_", " "): _formatted(name, metrics[name]) for name in ROWS if name in metrics}
         pictures = sorted(path.name for path in self.path.glob("*.png"))
         rows |= {"run folder": readable(self.path), "pictures": ", ".join(pictures)}
-        if (self.path / BEST).is_file():
-            rows["best checkpoint"] = BEST
+        if (self.path / resume.BEST).is_file():
+            rows["best checkpoint"] = resume.BEST
         console.print_table(title, rows)
 
 
@@ -125,13 +112,10 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
     """
     if distributed.rank() > 0:  # the first process alone writes what stays
         with tempfile.TemporaryDirectory() as elsewhere:
-            folder = RunFolder(Path(elsewhere), f"{run.data_class}-{run.model_class}", version=0)
-            folder.path.mkdir(parents=True)
-            yield folder
+            yield RunFolder(Path(elsewhere))
         return
     if run.resume:
-        path = resume.last_checkpoint(run.resume).parent.parent
-        folder = RunFolder(path.parent.parent, path.parent.name, int(path.name.removeprefix("version_")))
+        folder = RunFolder(resume.last_checkpoint(run.resume).parent.parent)
     else:
         log_dir = Path(run.log_dir) if run.log_dir else default_log_dir
         folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
@@ -161,8 +145,9 @@ def _new_folder(log_dir: Path, name: str) -> RunFolder:
         (log_dir / name).mkdir(parents=True, exist_ok=True)
         for version in itertools.count():  # mkdir is atomic: of two runs that start together, one takes the next number
             with suppress(FileExistsError):
-                (log_dir / name / f"version_{version}").mkdir()
-                return RunFolder(log_dir, name, version)
+                folder = RunFolder(log_dir / name / f"version_{version}")
+                folder.path.mkdir()
+                return folder
     except OSError as error:
         raise UserError(f"Cannot write to {log_dir}: {error.strerror}. Choose another --log_dir.") from error
 
