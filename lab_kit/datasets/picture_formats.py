@@ -27,8 +27,8 @@ MAX_PIXELS = 120_000_000  # enough for a phone with 108 megapixels; decoding tak
 MAX_BYTES = 200_000_000
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 OTHER_KINDS = {
-    **{b"ftyp" + brand: "an AVIF picture" for brand in (b"avif", b"avis")},
-    **{b"ftyp" + brand: "a HEIC picture, as iPhones take them" for brand in
+    **{b"ftyp" + brand: "an AVIF picture (to read it: pip install -U pillow)" for brand in (b"avif", b"avis")},
+    **{b"ftyp" + brand: "a HEIC picture, as iPhones take them (to read it: pip install pillow-heif)" for brand in
        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")},
 }  # fmt: skip
 

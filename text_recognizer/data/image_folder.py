@@ -154,7 +154,7 @@ class ImageFolder(BaseDataModule):
                 raise UserError(f"All training pictures of a class are broken. {describe(self._left_out)}")
         images = torch.stack([read[folder / picture.file] for folder, picture in pictures])
         if self._left_out and rank() == 0:
-            log.warning("%s `python -m lab_kit.curation.verify` moves them aside.", describe(self._left_out))
+            log.warning("%s To move aside what is broken: lab_kit.curation.verify.", describe(self._left_out))
         labels = torch.tensor([mapping.index(picture.label) for _, picture in pictures])
         of = {
             split: torch.tensor([k for k, (_, picture) in enumerate(pictures) if picture.split == split], dtype=int)
