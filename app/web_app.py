@@ -60,10 +60,10 @@ def create_app(service: PredictionService, names: ServerNames) -> Starlette:
         requests.check_content_type(content_type)
         if service.reader.full:
             raise too_busy()  # before the body is received
+        preview = request.query_params.get("preview") == "true"
         async with receiver.receive(request, requests.max_body_bytes(content_type, service.limits)) as body:
-            return JSONResponse(
-                await service.predict(partial(requests.parse_predict_request, content_type, body), request.receive)
-            )
+            parse = partial(requests.parse_predict_request, content_type, body)
+            return JSONResponse(await service.predict(parse, request.receive, preview))
 
     async def correct(request: Request) -> Response:
         async with receiver.receive(request, requests.max_body_bytes(_json_only(request), service.limits)) as body:

@@ -16,8 +16,8 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     """Call `function` as the command line says.
 
     Parameters without a default are given by their place, the others as `--name value`; a list can be given as
-    `--name a --name b`. A flag may have dashes in place of underscores. What goes wrong and can be put right (UserError,
-    OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
+    `--name a --name b`. A flag may have dashes in place of underscores. What goes wrong and can be put right
+    (UserError, OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
 
     Args:
         function: has types and a docstring for all its parameters.

@@ -117,7 +117,8 @@ def test_every_answer_is_as_described(port, model, store):
         for schema in schemas.values():
             jsonschema.Draft202012Validator.check_schema(schema)
         picture = in_base64(encoded(drawing("1")))
-        kept = check(post_json(keeping, "/predict", picture=picture, keep=True, how="pen"), "/predict")
+        kept = check(post_json(keeping, "/predict?preview=true", picture=picture, keep=True, how="pen"), "/predict")
+        assert "preview" in kept
         check(post_json(keeping, "/correct", id=kept["id"], label="0"), "/correct")
         check(post_json(keeping, "/forget", id=kept["id"]), "/forget")
         check(post_json(keeping, "/forget", id=kept["id"]), "/forget")

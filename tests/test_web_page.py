@@ -190,6 +190,28 @@ def test_what_is_dropped_from_another_page_is_read_or_it_is_said_why_not(model, 
     shows(page, RING)  # what was there stays
 
 
+WHITE, BLACK, YELLOW = (255, 255, 255), (0, 0, 0), (250, 230, 40)
+
+
+@pytest.mark.parametrize(
+    ("ink", "size", "ground"),
+    [(WHITE, 280, BLACK), (YELLOW, 280, BLACK), (BLACK, 280, WHITE), (WHITE, 4100, BLACK)],
+    ids=["white", "yellow", "black", "large"],
+)
+def test_ink_on_a_transparent_ground_is_read_and_shown_as_it_is_read(model, visit, ink, size, ground):
+    page = visit(model, color_scheme="light" if ground == BLACK else "dark")
+    sign = drawing(BAR, size)
+    picture = Image.new("RGBA", sign.size, (*ink, 0))
+    picture.putalpha(sign.point(lambda value: 255 - value))
+    content = {"name": "ink.png", "mimeType": "image/png", "buffer": encoded(picture, compress_level=1)}
+    page.get_by_label("Choose a photo").set_input_files(content)
+    shows(page, BAR)
+    page.wait_for_timeout(100)  # for the next frame
+    shown = Image.open(io.BytesIO(page.locator("#paper").screenshot())).convert("RGB")
+    assert shown.getpixel((shown.width // 4, shown.height // 2)) == ground
+    assert np.allclose(shown.getpixel((shown.width // 2, shown.height // 2)), ink, atol=8)
+
+
 def test_a_folder_is_not_taken_for_a_server_that_is_gone(model, visit):
     page = visit(model)
     page.evaluate("() => { File.prototype.arrayBuffer = FileReader.prototype.readAsDataURL = () => { throw 0; }; }")

@@ -49,7 +49,7 @@ ERROR_MESSAGES = {
     sqlite3.SQLITE_READONLY_DBMOVED: "it was moved, replaced or deleted after this program had opened it. "
     "Put it back, or start the program again.",
     sqlite3.SQLITE_FULL: "the disk is full. Nothing that was kept before is lost. Make room, and try again.",
-    sqlite3.SQLITE_READONLY: "it cannot be written to. Change its permissions and those of its folder, or choose another file.",
+    sqlite3.SQLITE_READONLY: "it cannot be written to. Change the permissions of it and its folder, or choose another.",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that its folder exists and can be written to.",
     sqlite3.SQLITE_PERM: "it cannot be opened: access is not allowed.",
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database. Choose another file, or move this one away.",

@@ -57,8 +57,17 @@ def _predict(limits: RequestLimits) -> dict[str, Any]:
     return {
         "summary": "Read a picture",
         "description": "The picture must be JPEG, PNG, WebP, GIF or BMP (its content counts, not its name), of at most "
-        f"{limits.max_bytes / 1e6:g} MB and {limits.max_pixels / 1e6:g} megapixels, dark on light or light on dark.",
+        f"{limits.max_bytes / 1e6:g} MB and {limits.max_pixels / 1e6:g} megapixels, dark on light or light on dark. "
+        "With `?preview=true`, the answer shows how the picture was read.",
         "operationId": "predict",
+        "parameters": [
+            {
+                "name": "preview",
+                "in": "query",
+                "description": "Whether the answer has a `preview` of the picture.",
+                "schema": {"type": "boolean", "default": False},
+            }
+        ],
         "requestBody": {
             "required": True,
             "content": {

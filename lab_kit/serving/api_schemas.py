@@ -50,6 +50,8 @@ def json_schemas(card: Any) -> dict[str, Any]:
                     "description": "The best first.",
                 },
                 "seen": text | {"description": "The input of the network, as a data URL of a PNG."},
+                "preview": text
+                | {"description": "The picture as it was read, small, as a data URL of a PNG. With `?preview=true`."},
                 "milliseconds": {
                     "type": "number",
                     "minimum": 0,
