@@ -68,8 +68,8 @@ def _terminated(number: int, frame: object) -> None:
 def _one_line(parser: ArgumentParser, message: str) -> str:
     flags = [option for action in parser._actions for option in action.option_strings]
     for word in message.replace('"', " ").replace("'", " ").split():
-        if word.startswith("--") and word.split("=")[0] not in flags:
-            flag = word.split("=")[0].rstrip(".,:")
+        flag = word.split("=")[0].split("/")[0].rstrip(".,:")
+        if flag.startswith("--") and flag not in flags:
             return f"There is no flag {flag}.{nearest(flag, flags)}"
     if wrong := re.search(r'key "(\w+)": .* Got value: (.*)', " ".join(message.split())):
         return f"{wrong[1]} cannot be '{wrong[2]}'."

@@ -1,0 +1,52 @@
+"""Functions as programs: how their flags may be written, and what is said of wrong ones."""
+
+import pytest
+
+from lab_kit import program
+
+GOT: list[tuple] = []
+
+
+def read(folder: str, port: int = 8000, public_name: list[str] | None = None) -> None:
+    """Read.
+
+    Args:
+        folder: where.
+        port: which.
+        public_name: names.
+    """
+    GOT.append((folder, port, public_name))
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("here", None),
+        ("here --public-name a.example", ["a.example"]),
+        ("here --public_name a.example", ["a.example"]),
+        ("here --public-name a.example --public_name=b.example:80", ["a.example", "b.example:80"]),
+        ("--public-name=a.example here --public-name b.example", ["a.example", "b.example"]),
+        ("here --public-name [a.example,b.example]", ["a.example", "b.example"]),
+        ("here --public_name+ a.example --public-name+ b.example", ["a.example", "b.example"]),
+        ("here --public-name 10", ["10"]),
+    ],
+)
+def test_a_list_is_given_item_by_item_and_with_dashes(line, names):
+    program.run(read, line.split())
+    assert GOT.pop() == ("here", 8000, names)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("here --port", "expected one argument"),
+        ("here --public-name", "expected one argument"),
+        ("here --prot 3", "There is no flag --prot. Did you mean '--port'?"),
+        ("here --port x", "port cannot be 'x'."),
+    ],
+)
+def test_a_wrong_flag_is_said_in_one_line(line, words, capsys):
+    with pytest.raises(SystemExit) as end:
+        program.run(read, line.split())
+    error = capsys.readouterr().err
+    assert (end.value.code, error.count("\n"), words in error) == (2, 1, True), error
