@@ -1,5 +1,8 @@
 """The command line: what is wrong gets one line that says so."""
 
+import os
+import threading
+
 import pytest
 
 from lab_kit.errors import UserError
@@ -33,6 +36,30 @@ def test_flags_win_over_config_files_and_later_files_over_earlier_ones(config):
     assert (config.data_class.__name__, config.model_class.__name__) == ("FashionMNIST", "MLP")
     assert config.settings.data_class == "FashionMNIST"
     assert (config.settings.lr, config.settings.max_epochs) == (0.5, 7)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])  # the last is what PowerShell's > writes
+def test_a_config_file_is_read_in_the_encodings_of_all_systems(config, encoding):
+    found = parse("--config", config("max_epochs: 7\r\nlog_dir: /tmp/Läufe\r\n".encode(encoding)))
+    assert found.settings.max_epochs == 7
+    assert found.settings.log_dir.endswith("Läufe")
+
+
+def test_a_config_file_may_be_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=["max_epochs: 7\nmodel_class: MLP\n"])
+    writer.start()
+    assert parse("--config", str(tmp_path / "pipe")).settings.max_epochs == 7
+    writer.join()
+
+
+def test_paths_in_a_config_file_are_relative_to_the_working_directory_as_flags_are(config, tmp_path, monkeypatch):
+    file = config("data_class: ImageFolder\nmodel_class: TransferNet\nfolder: pictures\nlog_dir: logs\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = parse("--config", file).settings
+    assert settings.folder == str(tmp_path / "elsewhere" / "pictures")
+    assert settings.log_dir == str(tmp_path / "elsewhere" / "logs")
 
 
 # Ten short lines that stand for a billion values.
@@ -72,7 +99,9 @@ def test_an_impossible_argument_is_one_clear_line(arguments, message):
         ("- lr", "holds no settings"),
         ("1: 2", "holds no settings"),
         ("lr: [1", "is not a YAML file"),
-        (b"\xff\xfe", "is not a YAML file"),
+        (b"\xff\xfe", "holds no settings"),
+        (b"\xff\xfe\x00", "is not a YAML file"),
+        (b"lr: \xff", "is not a YAML file"),
         ("max_epochs: 2001-99-99", "is not a YAML file: month must be in 1..12"),
         ("lr: " + "[" * 3000, "too deeply nested"),
         ("lr: " + "1" * 5000, "is too long"),

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytorch_lightning as pl
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lab_kit.errors import UserError
-from lab_kit.experiment.config_file import NotPlainError, check_plain, read_config_file
+from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, check_values
+from lab_kit.experiment.config_file import ConfigFile, NotPlainError, check_plain, read_config_file
 from lab_kit.experiment.flag_errors import explain
 from lab_kit.experiment.registry import Packages, class_names, find_class, lit_class
 
@@ -29,7 +31,9 @@ NOT_TRAINER_FLAGS = {
     "model_registry",
     "enable_checkpointing",
     "use_distributed_sampler",
+    "limit_predict_batches",  # there is no predicting
 }
+MOST_SEED = 2**32 - 1  # of numpy
 PATHS = ("load_checkpoint", "log_dir", "resume")
 
 
@@ -41,6 +45,7 @@ class Config:
         data_class, model_class, lit_class: what the user chose.
         settings: every flag by name, parsed and checked.
         yaml: the same as text, re-runnable with `--config`.
+        owners: which flags are whose.
     """
 
     data_class: type[pl.LightningDataModule]
@@ -48,11 +53,12 @@ class Config:
     lit_class: type[pl.LightningModule]
     settings: Namespace
     yaml: str = field(repr=False)
+    owners: Owners = field(repr=False)
 
     def kwargs_for(self, function: Callable) -> dict[str, object]:
-        """Return those settings that are parameters of `function`."""
-        wanted = inspect.signature(function).parameters
-        return {name: value for name, value in vars(self.settings).items() if name in wanted}
+        """Return the flags that were made from the parameters of `function`, one of the classes of this run."""
+        # A default that is calculated in a constructor is in no setting.
+        return {name: self.settings[name] for name in self.owners[function] if name in self.settings}
 
 
 def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -> Config:
@@ -83,24 +89,32 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
         allow_abbrev=False,
     )
     parser.add_argument("--config", action="config", help="A file of flags, such as a run's config.yaml.")
-    parser.add_function_arguments(run_options, None)
-    parser.add_class_arguments(data_class, None)
-    parser.add_class_arguments(model_class, None, skip={"data_config"})
-    parser.add_class_arguments(lit_model_class, None, skip={"model", "data_config"})
-    parser.add_class_arguments(pl.Trainer, None, skip=NOT_TRAINER_FLAGS)
+    owners: Owners = {}
+    add_flags(parser, run_options, owners)
+    add_flags(parser, data_class, owners)
+    add_flags(parser, model_class, owners, given=("data_config",))
+    add_flags(parser, lit_model_class, owners, given=("model", "data_config"))
+    add_flags(parser, pl.Trainer, owners, hidden=NOT_TRAINER_FLAGS)
+    check_needed(owners, data_class, ("seed",))
+    check_needed(owners, lit_model_class, ("lr", "one_cycle_max_lr"))
     try:
-        settings = parser.parse_args([f"--config={file}" for file in files] + _with_explicit_booleans(parser, flags))
+        texts = [f"--config={file.text}" for file in files]
+        settings = parser.parse_args(texts + _with_explicit_booleans(parser, flags))
     except ArgumentError as error:
-        raise UserError(explain(parser, str(error), packages)) from error
+        raise UserError(explain(parser, str(error), packages, owners)) from error
     except OverflowError as error:
         raise UserError(f"A number is too large: {error}.") from error
     settings.pop("config", None)
+    check_values(settings, owners)
+    if not isinstance(settings.seed, int) or not 0 <= settings.seed <= MOST_SEED:
+        raise UserError(f"--seed must be a whole number from 0 to {MOST_SEED}, not {settings.seed}.")
     for name in PATHS:  # so that config.yaml means the same files in any working directory
         if settings[name]:
             settings[name] = _absolute(name, settings[name])
     repeatable = settings.clone()
     repeatable["resume"] = None
-    return Config(data_class, model_class, lit_model_class, settings, parser.dump(repeatable, skip_validation=True))
+    text = parser.dump(repeatable, skip_validation=True)
+    return Config(data_class, model_class, lit_model_class, settings, text, owners)
 
 
 class _Parser(ArgumentParser):
@@ -113,8 +127,8 @@ class _Parser(ArgumentParser):
         return self.format_usage() + "\n" + text[text.index(self.description[:10]) :]
 
 
-def _config_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the values of --config, and the other arguments: these win, wherever they stand.
+def _config_files(arguments: Sequence[str]) -> tuple[list[ConfigFile], list[str]]:
+    """Return the files given with --config, and the other arguments: these win, wherever they stand.
 
     Raises:
         UserError: an argument is too long or too deeply nested to be a setting, or --config has no value.
@@ -132,10 +146,10 @@ def _config_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         given, rest = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{error.argument_name} needs a value.") from error
-    return given.config, rest
+    return [read_config_file(Path(file)) for file in given.config], rest
 
 
-def _chosen_names(files: Sequence[str], flags: Sequence[str], run_options: Callable) -> dict[str, str]:
+def _chosen_names(files: Sequence[ConfigFile], flags: Sequence[str], run_options: Callable) -> dict[str, str]:
     """Return the names of classes and loss: from the flags, else from the last config file, else the defaults."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in ("data_class", "model_class", "loss"):
@@ -147,8 +161,7 @@ def _chosen_names(files: Sequence[str], flags: Sequence[str], run_options: Calla
     defaults = inspect.signature(run_options).parameters
     names = {"data_class": defaults["data_class"].default, "model_class": defaults["model_class"].default, "loss": None}
     for file in files:
-        content = read_config_file(Path(file))
-        names |= {name: content[name] for name in names if name in content}
+        names |= {name: file.settings[name] for name in names if name in file.settings}
     names |= {name: value for name, value in vars(given).items() if value is not None}
     return {name: value if name == "loss" else str(value) for name, value in names.items()}
 
@@ -174,6 +187,6 @@ def run_program(program: Callable[[Sequence[str]], None]) -> None:
     """Run `program(arguments)`; end with one line and exit code 2 where the user can put things right."""
     try:
         program(sys.argv[1:])
-    except UserError as error:
+    except (UserError, MisconfigurationException) as error:  # Lightning's word for flags that do not fit together
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(2)

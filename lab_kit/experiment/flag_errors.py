@@ -7,10 +7,11 @@ from types import NoneType, UnionType
 from jsonargparse import ArgumentParser
 
 from lab_kit.errors import nearest
+from lab_kit.experiment.class_flags import Owners, described
 from lab_kit.experiment.registry import Packages, classes_with_flag
 
 
-def explain(parser: ArgumentParser, message: str, packages: Packages) -> str:
+def explain(parser: ArgumentParser, message: str, packages: Packages, owners: Owners) -> str:
     """Turn jsonargparse's report of several lines into one sentence that a student can act on."""
     flags = [option for action in parser._actions for option in action.option_strings]
     if unknown := re.search(r"[Uu]nrecognized arguments: (\S+)", message):
@@ -22,6 +23,9 @@ def explain(parser: ArgumentParser, message: str, packages: Packages) -> str:
         return f"There is no flag {flag}.{nearest(flag, flags)} All flags: run_experiment.py --help"
     if missing := re.search(r"argument (\S+): expected one argument", message):
         return f"{missing[1]} needs a value."
+    if needed := re.search(r"arguments are required: (\w+)", message):
+        owner = next((described(owner) for owner, names in owners.items() if needed[1] in names), "the program")
+        return f"--{needed[1]} must be given: {owner} has no default for it."
     if key := re.search(r'(?:Parser key|Key|Option) "?\'?([\w.]+)', message):
         name = key[1]
         hint = next((getattr(action, "_typehint", None) for action in parser._actions if action.dest == name), None)

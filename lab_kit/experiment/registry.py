@@ -1,13 +1,16 @@
 """Find datasets, networks and LightningModules by name in the packages of a lab."""
 
-import inspect
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import pytorch_lightning as pl
 from torch import nn
 
 from lab_kit.errors import UserError, nearest
+from lab_kit.experiment.class_flags import described, flags_of
+from lab_kit.paths import readable
 
 BASES = (pl.LightningDataModule, nn.Module)
 
@@ -29,20 +32,56 @@ class Packages:
 
 def class_names(package: ModuleType) -> list[str]:
     """Return the names of a package's datasets or networks; a class called Base... is there to be derived from."""
-    exported = (getattr(package, name) for name in package.__all__)
-    return sorted(cls.__name__ for cls in exported if issubclass(cls, BASES) and not cls.__name__.startswith("Base"))
+    return sorted(name for name in package.__all__ if _is_choice(name, getattr(package, name, None)))
+
+
+def _is_choice(name: str, thing: object) -> bool:
+    is_class = isinstance(thing, type) and issubclass(thing, BASES)
+    return is_class and thing.__name__ == name and not name.startswith("Base")
 
 
 def find_class(package: ModuleType, flag: str, name: str) -> type:
     """Return a package's class by its name, as given with `--flag`.
 
     Raises:
-        UserError: there is no such class.
+        UserError: there is no such class; or it is there, but cannot be chosen, and why.
     """
     names = class_names(package)
     if name not in names:
-        raise UserError(f"There is no --{flag} '{name}'.{nearest(name, names)} Choose from: {', '.join(names)}.")
-    return getattr(package, name)
+        why = _why_not(package, name) or f"{nearest(name, names)} Choose from: {', '.join(names)}.".lstrip()
+        raise UserError(f"There is no --{flag} '{name}'. {why}")
+    found = getattr(package, name)
+    for base in (getattr(package, other, None) for other in package.__all__ if other.startswith("Base")):
+        if isinstance(base, type) and not issubclass(found, base):
+            raise UserError(f"{described(found)} is not derived from {base.__name__}, as a --{flag} must be.")
+    return found
+
+
+def _why_not(package: ModuleType, name: str) -> str | None:
+    """Return why something of this name cannot be chosen; None if there is nothing of this name."""
+    init, thing = readable(Path(package.__file__)), getattr(package, name, None)
+    if isinstance(thing, type) and not issubclass(thing, BASES):
+        return f"{described(thing)} is neither a LightningDataModule nor an nn.Module."
+    if isinstance(thing, type) and thing.__name__ != name:
+        return f"In {init} it is another name for {described(thing)}: use the class's own name."
+    if isinstance(thing, type) and name not in package.__all__:
+        return f"{described(thing)} is not in __all__ of {init}: add it there."
+    if thing is not None and not isinstance(thing, type | ModuleType):
+        what = described(thing) if hasattr(thing, "__name__") else f"{thing!r:.40}"
+        return f"In {init} it is no class, but a thing of type {type(thing).__name__}: {what}."
+    if name in package.__all__ and thing is None:
+        return f"{init} has it in __all__, but does not import it."
+    if written := _module_with(package, name):
+        return f"{readable(written)} has such a class: import it in {init}, and add it to __all__ there."
+    return None
+
+
+def _module_with(package: ModuleType, name: str) -> Path | None:
+    """Return the file of a package that defines a class of this name, whether or not it is imported."""
+    for file in sorted(Path(package.__file__).parent.glob("*.py")):
+        if re.search(rf"^class {re.escape(name)}\b", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+            return file
+    return None
 
 
 def lit_class(package: ModuleType, task: str, loss: str | None) -> type[pl.LightningModule]:
@@ -56,7 +95,8 @@ def lit_class(package: ModuleType, task: str, loss: str | None) -> type[pl.Light
     Raises:
         UserError: there is none.
     """
-    exported = [getattr(package, name) for name in package.__all__]
+    exported = [getattr(package, name, None) for name in package.__all__]
+    exported = [cls for cls in exported if isinstance(cls, type) and issubclass(cls, pl.LightningModule)]
     special = [cls for cls in exported if cls.own_loss == loss and loss is not None]
     if special and special[0].task != task:
         raise UserError(f"--loss {loss} is for pictures of a {special[0].task}, and these show a {task} each.")
@@ -69,4 +109,4 @@ def lit_class(package: ModuleType, task: str, loss: str | None) -> type[pl.Light
 def classes_with_flag(packages: Packages, flag: str) -> list[str]:
     """Return the names of all datasets and networks that have a flag."""
     classes = [getattr(package, name) for package in (packages.data, packages.models) for name in class_names(package)]
-    return [cls.__name__ for cls in classes if flag in inspect.signature(cls).parameters]
+    return [cls.__name__ for cls in classes if flag in flags_of(cls)]

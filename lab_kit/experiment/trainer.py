@@ -13,6 +13,7 @@ from lab_kit.experiment.checkpoint_callbacks import CheckpointMetadata, RandomSt
 from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
 from lab_kit.experiment.cli import Config
 from lab_kit.experiment.run_folder import RunFolder
+from lab_kit.experiment.trainer_flags import EnoughBatches, check_flags, check_launched
 
 
 def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
@@ -20,14 +21,16 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
 
     Args:
         config: all flags; those of `pl.Trainer` go to it.
-        run: the run's own options: `gpus`, `stop_early` and `tune`.
+        run: the run's own options.
         folder: where checkpoints, metrics and logs go.
         callbacks: what else watches the run.
 
     Raises:
-        UserError: Lightning refuses these settings.
+        UserError: these settings make no sense, or Lightning refuses them.
     """
+    check_flags(config.settings, run)
     settings = config.kwargs_for(pl.Trainer) | {"logger": folder.loggers(), "default_root_dir": folder.path}
+    settings["max_epochs"] = run.max_epochs
     settings["plugins"] = [AtomicCheckpointIO()]
     settings["use_distributed_sampler"] = False  # the data module shares the samples out
     settings |= hardware.trainer_devices(run.gpus, settings["accelerator"], settings["devices"])
@@ -41,14 +44,22 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
         *callbacks,
         CheckpointMetadata(config.data_class, config.model_class, config.yaml),
         RandomState(),
+        EnoughBatches(),
         FiniteLoss(),
         MetricsFile(folder.path / "metrics.csv"),
         *folder.checkpoints(monitor),
-        *([pl.callbacks.EarlyStopping(monitor, patience=run.stop_early)] if run.stop_early else []),
+        *([_stop_early(monitor, run.stop_early)] if run.stop_early else []),
         *([] if in_terminal else [EpochLines()]),
         *([console.ProgressBar()] if settings["enable_progress_bar"] else []),
     ]
     try:
-        return pl.Trainer(**settings)
-    except (MisconfigurationException, ValueError, TypeError) as error:
+        trainer = pl.Trainer(**settings)
+    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
         raise UserError(f"The Trainer refuses these settings: {error}") from error
+    check_launched(trainer)
+    return trainer
+
+
+def _stop_early(monitor: str, patience: int) -> pl.callbacks.EarlyStopping:
+    # Whenever there has been a validation: not every epoch has one, as with --max_steps or --check_val_every_n_epoch.
+    return pl.callbacks.EarlyStopping(monitor, patience=patience, check_on_train_epoch_end=monitor.startswith("train"))

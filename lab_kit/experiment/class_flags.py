@@ -1,0 +1,132 @@
+"""The flags of a class: exactly those parameters that its constructor takes, or passes on by `**kwargs`."""
+
+import inspect
+import re
+import sys
+from argparse import ArgumentError
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+
+import pytorch_lightning as pl
+from jsonargparse import ArgumentParser, Namespace
+from torch import nn
+
+from lab_kit.errors import UserError
+from lab_kit.experiment.forwarded_kwargs import changed_in
+from lab_kit.paths import readable
+
+Owners = dict[Callable, tuple[str, ...]]  # who brought which flags
+FRAMEWORKS = (nn.Module, pl.LightningDataModule, pl.LightningModule)
+# What `config.yaml` can hold, and a run can be repeated from.
+PLAIN = (bool, int, float, str, NoneType, list, tuple, dict, type, Path, Enum, timedelta)
+
+
+def add_flags(
+    parser: ArgumentParser,
+    function: Callable,
+    owners: Owners,
+    given: Sequence[str] = (),
+    hidden: Collection[str] = (),
+) -> None:
+    """Add the parameters of a function or class to the parser, and their names to `owners`.
+
+    What `**kwargs` stands for is read from the source: the parameters of what it is passed on to, if to anything.
+
+    Args:
+        parser: gets the flags.
+        function: whose parameters they are.
+        owners: whose flags the parser has already.
+        given: the first parameters, which the program gives itself.
+        hidden: other parameters that are no flags.
+
+    Raises:
+        UserError: a parameter cannot be a flag; it names class, parameter and file.
+    """
+    _check_signature(function, given)
+    add = parser.add_class_arguments if inspect.isclass(function) else parser.add_function_arguments
+    try:
+        added = add(function, None, skip={*given, *hidden})
+    except (ValueError, TypeError, AttributeError, NameError, ArgumentError) as error:
+        raise UserError(_explain(parser, function, owners, str(error))) from error
+    owners[function] = tuple(dict.fromkeys(name.partition(".")[0] for name in added))
+
+
+def flags_of(a_class: type) -> tuple[str, ...]:
+    """Return the names of a class's flags; none of a class whose parameters cannot be flags."""
+    owners: Owners = {}
+    with suppress(UserError):
+        add_flags(ArgumentParser(exit_on_error=False), a_class, owners, hidden=("data_config",))
+    return owners.get(a_class, ())
+
+
+def check_needed(owners: Owners, a_class: type, names: Sequence[str]) -> None:
+    """Raise UserError if a class has no flag of a name that every run needs."""
+    for name in names:
+        if name not in owners[a_class]:
+            raise UserError(
+                f"{described(a_class)} has no parameter {name}, which every run needs: add it, or **kwargs, "
+                "and pass it on to super().__init__."
+            )
+
+
+def check_values(settings: Namespace, owners: Owners) -> None:
+    """Raise UserError for a parameter whose value is an object: neither flags nor `config.yaml` can hold it."""
+    for function, names in owners.items():
+        for name in names:
+            if not isinstance(settings.get(name), PLAIN):
+                raise UserError(
+                    f"--{name} of {described(function)} cannot be a flag, because its value is an object. "
+                    "Let it be a number, a word, or true or false."
+                )
+
+
+def described(function: Callable) -> str:
+    """Return the name of a class, and its file in brackets."""
+    if function is pl.Trainer:
+        return "Lightning's Trainer"
+    module = getattr(function, "__module__", None)
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return f"{getattr(function, '__name__', function)} ({readable(Path(file)) if file else module})"
+
+
+def _check_signature(function: Callable, given: Sequence[str]) -> None:
+    if inspect.isclass(function) and (changing := changed_in(function, FRAMEWORKS)):
+        raise UserError(
+            f"{described(changing)} changes its **kwargs, so nobody can tell which flags have an effect: "
+            "pass them on as they are, and write what is to have another default as a parameter."
+        )
+    parameters = list(inspect.signature(function).parameters.values())
+    names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    takes_any = bool(parameters) and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL
+    if given and not takes_any and tuple(names[: len(given)]) != tuple(given):
+        raise UserError(
+            f"{described(function)} must begin with the parameter{'s' * (len(given) > 1)} {' and '.join(given)}, "
+            f"not with {' and '.join(names[: len(given)]) or 'nothing'}."
+        )
+    for parameter in parameters:
+        if parameter.name in given:
+            continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise UserError(
+                f"Parameter {parameter.name} of {described(function)} cannot be given by its name: remove the '/'."
+            )
+        untyped = parameter.default is parameter.annotation is parameter.empty
+        if untyped and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise UserError(
+                f"Parameter {parameter.name} of {described(function)} has neither a type nor a default: "
+                f"write, for instance, {parameter.name}: int = 1"
+            )
+
+
+def _explain(parser: ArgumentParser, function: Callable, owners: Owners, message: str) -> str:
+    """Return why the parameters of a class cannot be flags, in one line."""
+    found = re.search(r"""parameter ['"](\w+)['"]""", message)
+    if found is None or f"--{found[1]}" not in parser._option_string_actions:
+        return f"The parameters of {described(function)} cannot become flags: {' '.join(message.split())}"
+    name = found[1]
+    other = next((described(owner) for owner, names in owners.items() if name in names), "the command line itself")
+    return f"{described(function)} and {other} both have a parameter {name}: rename the one that is your own."
