@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from lab_kit.datasets.picture_formats import NotAPicture, TooLarge, open_image
-from lab_kit.photo.eight_bits import array_to_look_at
 from lab_kit.photo.open_picture import ImageLimits, open_picture
+from lab_kit.photo.picture_arrays import array_to_look_at
 from lab_kit.serving.inference_queue import InferenceQueue
 from lab_kit.serving.limits import RequestError, RequestLimits
 from lab_kit.serving.metrics import Metrics

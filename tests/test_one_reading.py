@@ -26,6 +26,7 @@ WAYS = {  # how a picture gets to the recognizer, from its file
     "opened": Image.open,
     "decoded": lambda path: opened_and_decoded(path),
     "copied": lambda path: Image.open(path).copy(),
+    "content": lambda path: path.read_bytes(),
     "in a list": lambda path: [path],
 }
 
@@ -67,6 +68,7 @@ FORMS = {  # name -> (suffix, how the sign is saved)
     "16 bits": (".png", lambda sign: {"picture": deep(sign)}),
     "16 bits in TIFF": (".tif", lambda sign: {"picture": deep(sign)}),
     "float": (".tif", lambda sign: {"picture": Image.fromarray(values(sign) / np.float32(255))}),
+    "16 bits the other way round": (".tif", lambda sign: {"picture": big_endian(sign)}),
     "32 bits": (".tif", lambda sign: {"picture": Image.fromarray(values(sign).astype(np.int32) * 257)}),
     "four channels": (".png", lambda sign: {"picture": web_server.drawing(sign).convert("RGBA")}),
     "transparent": (".png", lambda sign: {"picture": with_alpha(sign, (0, 0, 0))}),
@@ -92,6 +94,10 @@ def values(sign: str) -> np.ndarray:
 
 def deep(sign: str) -> Image.Image:
     return Image.fromarray(values(sign).astype(np.uint16) * 257)
+
+
+def big_endian(sign: str) -> Image.Image:
+    return Image.frombytes("I;16B", (280, 280), (values(sign).astype(">u2") * 257).tobytes())
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +173,9 @@ def test_an_array_is_read_as_the_picture_that_it_holds(models, tmp_path, form, m
         (__file__, "test_one_reading.py is text, not a picture"),
         (np.full((40, 40), np.nan), "no writing"),
         (np.zeros((2, 2), np.uint8), "too small"),
+        (b"hello", "text, not a picture"),
+        (web_server.encoded(web_server.drawing("0"))[:500], "broken or incomplete"),
+        (Image.open(io.BytesIO(web_server.encoded(web_server.drawing("0"))[:500])), "broken or incomplete"),
     ],
 )
 def test_what_is_no_picture_is_said_in_one_line(models, tmp_path, monkeypatch, given, message):

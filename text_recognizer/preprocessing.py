@@ -11,11 +11,12 @@ from torch.nn import functional
 
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
-from lab_kit.photo.open_picture import OWN_PICTURE, Picture, open_picture, read_array
+from lab_kit.photo.open_picture import OWN_PICTURE, Picture, open_picture
+from lab_kit.photo.picture_arrays import read_array
 
 Fit = Literal["pad", "crop", "squash"]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
-DETAIL = 1024  # pixels: pictures with a longer side are reduced to this first, which is faster
+DETAIL = 512  # pixels: pictures with a longer side are reduced to this first, which is faster
 FAINT = 64  # grey levels: a picture with less contrast than this is not stretched to full contrast
 THICK = 8  # strokes are thinner than two eighths of a picture's side
 BORDER = 16  # a picture's border is a sixteenth of its side

@@ -12,7 +12,7 @@ from text_recognizer.shipping.backends import Backend, open_network
 from text_recognizer.shipping.model_card import ModelCard
 from text_recognizer.shipping.read_logits import Reading, read_classes, read_lines
 
-Picture = str | Path | Image.Image | np.ndarray
+Picture = str | Path | bytes | Image.Image | np.ndarray
 
 
 class Recognizer:
@@ -65,13 +65,14 @@ class Recognizer:
         """Read a picture, or several at once.
 
         Args:
-            pictures: files, Pillow's pictures, or arrays: (H, W) grey, or (H, W, channels) with 2 (grey and alpha), 3
-                (RGB) or 4 (RGBA); uint8, uint16, or floats from 0 to 1. However one picture comes, it is read the same.
+            pictures: files or their content, Pillow's pictures, or arrays: (H, W) grey, or (H, W, channels) with 2
+                (grey and alpha), 3 (RGB) or 4 (RGBA); uint8, uint16, or floats from 0 to 1. However one picture comes,
+                it is read the same.
 
         Raises:
             UserError: one of them cannot be read, or nothing is written in it.
         """
-        if isinstance(pictures, Sequence) and not isinstance(pictures, str):
+        if isinstance(pictures, Sequence) and not isinstance(pictures, str | bytes):
             return self.read(np.stack([self.prepare(picture) for picture in pictures])) if len(pictures) else []
         return self.read(self.prepare(pictures)[None])[0]
 
@@ -85,7 +86,7 @@ class Recognizer:
         Raises:
             UserError: it cannot be read, or nothing is written in it.
         """
-        if not isinstance(picture, str | Path | Image.Image | np.ndarray):
+        if not isinstance(picture, str | Path | bytes | Image.Image | np.ndarray):
             raise UserError(f"A picture is a file, one of Pillow's, or an array, not {type(picture).__name__}.")
         source = Path(picture) if isinstance(picture, str) else picture
         if self._preprocessing is not None:

@@ -17,7 +17,7 @@ from lab_kit.datasets.picture_formats import open_image
 from lab_kit.errors import UserError
 from lab_kit.feedback.class_folders import label_from_folder
 from lab_kit.paths import readable
-from lab_kit.photo.open_picture import read_array
+from lab_kit.photo.picture_arrays import read_array
 from text_recognizer.data_config import DataConfig
 from text_recognizer.preprocessing import Preprocessing
 

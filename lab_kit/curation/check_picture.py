@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 from lab_kit.atomic_write import UNFINISHED
 from lab_kit.datasets.picture_formats import MAX_BYTES, BrokenPicture, NotAPicture, TooLarge, open_image
-from lab_kit.photo.eight_bits import array_to_look_at
-from lab_kit.photo.open_picture import OWN_PICTURE, open_picture, read_array
+from lab_kit.photo.open_picture import OWN_PICTURE, open_picture
+from lab_kit.photo.picture_arrays import array_to_look_at, read_array
 
 ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")  # in other formats, further frames are pages or previews
 THUMBNAIL_SIZE = 32  # pixels of both sides

@@ -7,8 +7,8 @@ from PIL import Image
 
 from lab_kit.datasets.picture_formats import BrokenPicture, NotAPicture, TooLarge, open_image
 from lab_kit.errors import UserError
-from lab_kit.photo.eight_bits import array_to_look_at
-from lab_kit.photo.open_picture import OWN_PICTURE, open_picture, read_array
+from lab_kit.photo.open_picture import OWN_PICTURE, open_picture
+from lab_kit.photo.picture_arrays import array_to_look_at, read_array
 
 # Pillow's name of a format -> its type on the web, for the formats that every browser shows.
 SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}

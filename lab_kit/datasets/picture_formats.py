@@ -4,6 +4,7 @@ A picture is a file of one of these formats with at most `MAX_PIXELS` pixels, or
 cannot be decoded to its last pixel; that shows when it is read.
 """
 
+import functools
 import io
 import warnings
 from collections.abc import Sequence
@@ -61,7 +62,8 @@ def open_image(
         BrokenPicture: its header is damaged.
         TooLarge: it has too many pixels; the message says how many are accepted.
     """
-    known = [name for name in formats if name in _readers()]
+    _register_formats()
+    known = [name for name in formats if name in Image.OPEN]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `max_pixels` takes the place of Pillow's warning
@@ -167,15 +169,14 @@ def describe_bytes(content: bytes) -> str:
         return "not a picture of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM)"
 
 
-def _readers() -> dict:
-    """Return what this Pillow can open, by the name of the format."""
+@functools.cache
+def _register_formats() -> None:
+    """Let Pillow know its formats, and HEIC if the package for it is installed."""
     Image.init()
-    if "HEIF" not in Image.OPEN:
-        with suppress(ImportError):
-            import pillow_heif
+    with suppress(ImportError):
+        import pillow_heif
 
-            pillow_heif.register_heif_opener()
-    return Image.OPEN
+        pillow_heif.register_heif_opener()
 
 
 def _first_bytes(path: Path) -> bytes:

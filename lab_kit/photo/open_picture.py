@@ -20,12 +20,10 @@ from lab_kit.datasets.picture_formats import (
     BrokenPicture,
     NotAPicture,
     TooLarge,
-    open_array,
     open_image,
 )
-from lab_kit.paths import readable
-from lab_kit.photo.eight_bits import array_to_bytes, byte_factor
 from lab_kit.photo.ground import on_ground
+from lab_kit.photo.picture_arrays import array_to_bytes, name_of, read_array
 
 Picture = bytes | Path | Image.Image | np.ndarray  # what can be opened
 
@@ -91,70 +89,56 @@ def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: 
         TooLarge: the picture has too many bytes or pixels.
         NotAPicture: it is not a picture, or is broken, or has a format or shape that is not accepted.
     """
-    own = isinstance(source, Path)
-    name = readable(source) if own else "The picture"
+    origin, own = source, isinstance(source, Path)
     if isinstance(source, np.ndarray) or (own and ARRAY in limits.formats):
         array = read_array(source)
-        source = source if array is None else _from_array(array, name)
+        source = source if array is None else _from_array(array, origin)
     if isinstance(source, Image.Image):
         _check_size(source, limits)
-        return source if _is_ready(source, longest) else _decode(source, limits, longest, name)
-    content = _read(source, limits.max_bytes, name)
+        return _decode(source, limits, longest, origin)
+    content = _read(source, limits.max_bytes)
     try:
         picture = open_image(content, limits.formats, limits.max_pixels)
     except BrokenPicture as error:
-        raise BrokenPicture(f"{name} is broken: its header cannot be read. Save it again, as PNG.") from error
+        raise BrokenPicture(
+            f"{name_of(origin)} is broken: its header cannot be read. Save it again, as PNG."
+        ) from error
     except NotAPicture as error:
         if own:
-            raise NotAPicture(f"{name} is {error}.") from None
+            raise NotAPicture(f"{name_of(origin)} is {error}.") from None
         what = str(error).split(" (")[0]  # without the list in brackets, which is not that of `limits`
         raise NotAPicture(f"This is {what}. Send the picture as {limits.names_of_formats()}.") from None
     except TooLarge as error:
-        raise TooLarge(f"{name} has {error}. Make it smaller.") from None
+        raise TooLarge(f"{name_of(origin)} has {error}. Make it smaller.") from None
     with picture:
         _check_size(picture, limits)
         if picture.format in ("JPEG", "MPO"):
             share = longest / max(picture.size)
             if share < 1:  # the decoder takes the smallest of 1/2, 1/4 and 1/8 of the size that is not below this
                 picture.draft(None, (math.ceil(picture.width * share), math.ceil(picture.height * share)))
-        return _decode(picture, limits, longest, name)
+        return _decode(picture, limits, longest, origin)
 
 
-def read_array(source: Path | np.ndarray) -> np.ndarray | None:
-    """Return an array, or the one in a NumPy file, as bytes (H, W, channels); None if the file is not NumPy's.
-
-    Raises:
-        TooLarge, NotAPicture: it is not the array of a picture.
-    """
-    name = readable(source) if isinstance(source, Path) else "The picture"
-    try:
-        values = open_array(source) if isinstance(source, Path) else source
-        values = None if values is None else array_to_bytes(values)
-    except OSError as error:
-        raise NotAPicture(f"{name} cannot be opened: {error.strerror or error}.") from error
-    except (NotAPicture, TooLarge) as error:
-        raise type(error)(f"{name} is {error}.") from error
-    return values[..., None] if values is not None and values.ndim == 2 else values
-
-
-def _read(source: bytes | Path, max_bytes: int, name: str) -> bytes:
+def _read(source: bytes | Path, max_bytes: int) -> bytes:
+    content = source
     if isinstance(source, Path):
         try:
             with source.open("rb") as file:
-                source = file.read(max_bytes + 1)  # never more, even if the file grows
+                content = file.read(max_bytes + 1)  # never more, even if the file grows
         except OSError as error:
-            raise NotAPicture(f"{name} cannot be opened: {error.strerror or error}.") from error
-    if len(source) > max_bytes:
-        raise TooLarge(f"{name} has more than {max_bytes / 1e6:,.0f} MB. Make it smaller, or save it as JPEG.")
-    if not source:
-        raise NotAPicture(f"{name} is empty: it has 0 bytes.")
-    return source
+            raise NotAPicture(f"{name_of(source)} cannot be opened: {error.strerror or error}.") from error
+    if len(content) > max_bytes:
+        most = f"{max_bytes / 1e6:,.0f} MB"
+        raise TooLarge(f"{name_of(source)} has more than {most}. Make it smaller, or save it as JPEG.")
+    if not content:
+        raise NotAPicture(f"{name_of(source)} is empty: it has 0 bytes.")
+    return content
 
 
-def _from_array(values: np.ndarray, name: str) -> Image.Image:
+def _from_array(values: np.ndarray, source: Picture) -> Image.Image:
     channels = values.shape[2]
     if not 1 <= channels <= 4:
-        raise NotAPicture(f"{name} has {channels} channels: an array is (H, W) or (H, W, channels) with 1 to 4.")
+        raise NotAPicture(f"{name_of(source)} has {channels} channels: an array is (H, W) or (H, W, 1 to 4).")
     return Image.fromarray(np.ascontiguousarray(values[..., 0] if channels == 1 else values))
 
 
@@ -171,13 +155,7 @@ def _check_size(picture: Image.Image, limits: ImageLimits) -> None:
         raise NotAPicture(f"The picture has {width} x {height} pixels, which is too narrow. Crop it to the writing.")
 
 
-def _is_ready(picture: Image.Image, longest: int) -> bool:
-    """Return whether a picture is as `open_picture` returns it."""
-    plain = picture.mode in ("L", "RGB") and "transparency" not in picture.info
-    return plain and max(picture.size) <= longest and _orientation(picture) not in TRANSPOSITIONS
-
-
-def _decode(picture: Image.Image, limits: ImageLimits, longest: int, name: str) -> Image.Image:
+def _decode(picture: Image.Image, limits: ImageLimits, longest: int, source: Picture) -> Image.Image:
     """Return the pixels of an opened picture, which stays as it is but for being decoded."""
     try:
         with warnings.catch_warnings():
@@ -189,8 +167,8 @@ def _decode(picture: Image.Image, limits: ImageLimits, longest: int, name: str) 
     except MemoryError:
         raise TooLarge("There is not enough memory to decode the picture. Make it smaller.") from None
     except Exception as error:  # decoders raise nearly any exception on hostile bytes
-        again = "Send" if name == "The picture" else "Save"
-        raise BrokenPicture(f"{name} is broken or incomplete. {again} it again.") from error
+        again = "Save" if isinstance(source, Path) else "Send"
+        raise BrokenPicture(f"{name_of(source)} is broken or incomplete. {again} it again.") from error
     if small.mode.endswith("A"):
         small = on_ground(small, limits.writing)
     return small.transpose(turn) if turn is not None else small
@@ -206,20 +184,24 @@ def _orientation(picture: Image.Image) -> int:
 def _reduce(picture: Image.Image, factor: int) -> Image.Image:
     """Return a picture of any mode in mode "L", "LA", "RGB" or "RGBA", its sides divided by the integer `factor`.
 
-    It is converted strip by strip: each conversion of the whole picture would need as much memory again.
+    A large one is converted strip by strip: each conversion of the whole picture would need as much memory again.
     """
-    numbers = picture.mode.startswith(("I", "F"))  # 16 or 32 bits for each grey value
-    transparent = picture.has_transparency_data and not numbers
+    numbers = None
+    if picture.mode.startswith(("I", "F")):  # 16 or 32 bits for each grey value
+        numbers = array_to_bytes(np.asarray(picture))
+    transparent = picture.has_transparency_data and numbers is None
     mode = ("L" if picture.mode in GREY_MODES else "RGB") + ("A" if transparent else "")
-    scale = byte_factor(float(picture.getextrema()[1]), picture.mode == "F") if numbers else 1.0
+    if factor == 1:
+        small = picture.convert(mode) if numbers is None else Image.fromarray(numbers)
+        small.info = {}  # or a camera's EXIF data would turn it once more
+        return small
     small = Image.new(mode, (math.ceil(picture.width / factor), math.ceil(picture.height / factor)))
     rows = max(1, STRIP // picture.width // factor) * factor
     for top in range(0, picture.height, rows):
-        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
-        if numbers:
-            values = np.nan_to_num(np.asarray(strip, dtype=np.float32) * np.float32(scale))
-            strip = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+        if numbers is not None:
+            strip = Image.fromarray(numbers[top : top + rows])
         else:
+            strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
             strip.info = picture.info  # which colour is transparent
         small.paste(strip.convert(mode).reduce(factor), (0, top // factor))
     return small
