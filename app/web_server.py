@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import uvicorn
-from rich.console import Console
 
 from app.prediction_service import SHUTDOWN_TIMEOUT_S, PredictionService
 from app.web_app import create_app
 from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.same_origin import ServerNames
 from lab_kit.serving.http_protocol import HttpProtocol
 from text_recognizer.recognizer import Recognizer
@@ -60,7 +60,7 @@ def serve(
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"workers must be 1 to {MAX_WORKERS}, not {workers}. One for each processor core is enough.")
     check_at_least(1, queue=queue)
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole(soft_wrap=True)
     sys.setswitchinterval(THREAD_SWITCH_S)
     cv2.setNumThreads(1)  # several threads already read one picture each
     with _open_socket(host, port) as listener:
@@ -128,11 +128,11 @@ def _open_store(feedback: Path | None) -> "Store | None":
     return Store.open(feedback)
 
 
-def _print_welcome(console: Console, service: PredictionService, address: str, feedback: Path | None) -> None:
+def _print_welcome(console: PlainConsole, service: PredictionService, address: str, feedback: Path | None) -> None:
     card = service.card
     what = {"character": "characters", "line": "lines", "picture": "pictures"}[card.kind]
     console.print(f"{card.model_class} reads {what}, {_accuracy_text(card.figures)}(model {service.digest}):")
-    console.print(f"\n    [bold]{address}[/]\n")
+    console.print(f"\n    {address}\n", style="bold")
     console.print(f"Programs send pictures to {address}predict: see {address}docs")
     if feedback is None:
         console.print("No picture is kept. --feedback FILE.sqlite keeps the pictures of visitors who agree.")

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
+
+from lab_kit.plain_console import PlainConsole
 
 RESULTS = Path(__file__).resolve().parent / "results"
 REPEATS = 7
@@ -93,9 +94,9 @@ class Benchmark:
         table.add_column(f"times {base}", justify="right")
         for name, speed in speeds.items():
             table.add_row(name, f"{speed:,.0f}" if speed > 100 else f"{speed:.3g}", f"{ratios[name]:.2f}")
-        console = Console()
+        console = PlainConsole()
         console.print(table)
-        console.print(machine(), highlight=False)
+        console.print(machine())
 
 
 def machine() -> str:

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
-
 from curriculum import check, diff, html, manifest, release, snapshot, tour
 from lab_kit.errors import UserError, nearest
+from lab_kit.plain_console import PlainConsole
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = _parser().parse_args(arguments)
         course = manifest.load(options.root.resolve())
-        return options.command(course, options, Console(soft_wrap=True, highlight=False)) or 0
+        return options.command(course, options, PlainConsole(soft_wrap=True)) or 0
     except UserError as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
 
 
-def _build(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+def _build(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
     if (options.upto is None) != (options.out is None):
         raise UserError("--upto and --out belong together: build --upto 1 --out DIR")
     if options.out:
@@ -50,7 +49,7 @@ def _build(course: manifest.Manifest, options: argparse.Namespace, console: Cons
         console.print(f"{name}: its generated lists are up to date again")
 
 
-def _check(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> int:
+def _check(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> int:
     problems = check.check(course)
     for problem in problems:
         diff.print_diff(console, problem)
@@ -62,7 +61,7 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Cons
     return 0
 
 
-def _diff(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+def _diff(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
     found = diff.changes(course, options.a, options.b)
     before, after = course.lab(options.a), course.lab(options.b)
     if options.html:
@@ -76,14 +75,14 @@ def _diff(course: manifest.Manifest, options: argparse.Namespace, console: Conso
         diff.show(console, found, before, after)
 
 
-def _list(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+def _list(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
     for lab in course.labs:
-        console.print(f"[bold]{lab.folder}[/]: {lab.title}")
+        console.print(f"{lab.folder}: {lab.title}", style="bold")
         for name in course.added(lab):
             console.print(f"  {name}")
 
 
-def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: Console) -> None:
+def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
     from curriculum import execute, notebooks  # here, because Jupyter takes a second to import
 
     chosen = notebooks.sources(course, course.lab(options.lab) if options.lab is not None else None)

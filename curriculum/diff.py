@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 
-from rich.console import Console
 from rich.text import Text
 
 from curriculum.manifest import Lab, Manifest
 from curriculum.snapshot import lab_files
 from lab_kit.errors import UserError
+from lab_kit.plain_console import PlainConsole
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -42,7 +42,7 @@ def changes(manifest: Manifest, a: int, b: int) -> list[Change]:
     return [Change(name, old[name].decode() if name in old else None, text.decode()) for name, text in new.items()]
 
 
-def show(console: Console, found: list[Change], before: Lab, after: Lab) -> None:
+def show(console: PlainConsole, found: list[Change], before: Lab, after: Lab) -> None:
     """Print a summary of all files, then a unified diff of each that is new or has changed."""
     console.print(Text(f"{after.folder}: {after.title}", style="bold"))
     console.print(Text(f"compared with {before.folder}: {before.title}\n"))
@@ -66,7 +66,7 @@ def summary(found: list[Change]) -> Iterator[Text]:
     yield Text(f"{sum(change.kind == 'unchanged' for change in found)} unchanged", style="bold")
 
 
-def print_diff(console: Console, diff: str) -> None:
+def print_diff(console: PlainConsole, diff: str) -> None:
     """Print a unified diff, or any other text, in colours where the console has them."""
     for line in diff.splitlines():
         console.print(Text(line, style=COLOURS.get(line[:1], "") if "\n" in diff else ""))

@@ -6,7 +6,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from lab_kit import atomic_write
-from lab_kit.plots import character_plots
+from lab_kit.plots import character_plots, picture_plots
 from lab_kit.plots import curves as learning_curves
 from lab_kit.plots.character_plots import Predictions
 
@@ -74,3 +74,10 @@ def test_json_is_written_whole(tmp_path):
         atomic_write.write_json({"test_acc": object()}, path)
     assert json.loads(path.read_text()) == {"test_acc": 0.5}
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["metrics.json"]
+
+
+def test_names_of_classes_are_text_in_plots_too(found, tmp_path):
+    """Matplotlib takes what stands between two dollars for mathematics, and these for mistakes in it."""
+    names, images = ("a$\\frac$b", "$x_", "c$$d^", "5$", "$", "$$"), torch.zeros((200, 1, 28, 28), dtype=torch.uint8)
+    picture_plots.draw(found.labels, found.predicted, found.confidence, images, names, tmp_path)
+    assert (tmp_path / "predictions.png").stat().st_size > 1000

@@ -13,7 +13,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit import program
@@ -23,6 +22,7 @@ from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.datasets.picture_files import PictureFile
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from text_recognizer.data.image_folder import ImageFolder
 from training import load_run, run_experiment
 from training.review import REVIEW
@@ -60,7 +60,7 @@ def compare_grades(run: Path, test_folder: Path | None = None, seeds: int = 1) -
     for result in results:
         names = ", ".join(map(str, result.grades))
         table.add_row(names, str(result.pictures), _formatted(result.val_acc), _formatted(result.test_acc))
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
 from tqdm import tqdm
 
 from lab_kit import atomic_write, locks
@@ -28,6 +27,7 @@ from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.curation.review_report import print_summary, report_file, write_report
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 
 RESERVED_SPACE = 1 << 20  # bytes of the disk that are left free
@@ -46,7 +46,7 @@ def apply_review(review: Path, folder: Path, new_folder: Path, grades: str = "")
     queue = ReviewQueue.open(review, folder)
     chosen = parse_grades(grades)
     steps = apply(queue, new_folder, chosen)
-    print_summary(steps, queue.folder, Path(new_folder), Console(markup=False))
+    print_summary(steps, queue.folder, Path(new_folder), PlainConsole())
 
 
 def apply(queue: ReviewQueue, new_folder: Path, grades: frozenset[int | None] | None = None) -> list[Step]:

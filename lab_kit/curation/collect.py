@@ -218,8 +218,9 @@ class Collection:
 
 
 def _summary(collection: Collection, missing: Sequence[int]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from lab_kit.plain_console import PlainConsole
 
     fetched = set(missing)
     count: dict[str, Counter] = {}
@@ -248,11 +249,11 @@ def _summary(collection: Collection, missing: Sequence[int]) -> None:
     if len(count) > 1:
         table.add_section()
         table.add_row("all", *(str(sum(counter[column] for counter in count.values())) for column in columns))
-    console = Console(markup=False)
+    console = PlainConsole()
     console.print(table)
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
+        console.print(text, soft_wrap=True)
 
     if reasons:
         say("Reasons for failures:")

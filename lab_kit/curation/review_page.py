@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
-from rich.console import Console
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -34,6 +33,7 @@ from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.curation.shown_picture import encode_for_browser
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from lab_kit.same_origin import ServerNames
 
@@ -82,7 +82,7 @@ def serve(queue: ReviewQueue, port: int = 0, open_browser: bool = False, public:
         UserError: the port is in use, or its number or a name is not allowed.
     """
     names = ServerNames.of("127.0.0.1", "127.0.0.1", public)
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole(soft_wrap=True)
     with _listen(queue, port) as listener:
         port = listener.getsockname()[1]
         address = f"http://127.0.0.1:{port}/"
@@ -98,7 +98,8 @@ def serve(queue: ReviewQueue, port: int = 0, open_browser: bool = False, public:
         def announce() -> None:
             counts = queue.counts()
             console.print(f"{counts['all']} pictures to review, {counts['seen']} of them looked at already:")
-            console.print(f"\n    [bold]{address}[/]\n\nCtrl-C ends the review; every proposal is on disk already.")
+            console.print(f"\n    {address}\n", style="bold")
+            console.print("Ctrl-C ends the review; every proposal is on disk already.")
             if open_browser:
                 webbrowser.open(address)
 

@@ -5,12 +5,12 @@ import io
 from collections import Counter
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit import atomic_write
 from lab_kit.curation.review_plan import Step
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 
 REPORT_COLUMNS = ("file", "done", "label", "new_label", "grade", "new_file")
 SUMMARY_COLUMNS = {  # what is counted -> heading
@@ -56,7 +56,7 @@ def count_by_class(steps: list[Step]) -> dict[str, Counter]:
     return counts
 
 
-def print_summary(steps: list[Step], folder: Path, new_folder: Path, console: Console) -> None:
+def print_summary(steps: list[Step], folder: Path, new_folder: Path, console: PlainConsole) -> None:
     """Print a table of the changes in each class, and what a person should know besides."""
     counts = count_by_class(steps)
     done = Counter(step.done for step in steps)
@@ -73,9 +73,9 @@ def print_summary(steps: list[Step], folder: Path, new_folder: Path, console: Co
     console.print(table)
     for what, sentence in REMARKS.items():
         if done[what]:
-            console.print(sentence.format(done[what]), highlight=False)
+            console.print(sentence.format(done[what]))
     for label, row in counts.items():
         if row["before"] and not row["after"]:
-            console.print(f"The class {label} has no pictures any more.", highlight=False, style="bold red")
-    console.print(f"What was done with each picture: {readable(report_file(new_folder))}", highlight=False)
-    console.print(f"{readable(folder)} was not changed. Train again on {readable(new_folder)}.", highlight=False)
+            console.print(f"The class {label} has no pictures any more.", style="bold red")
+    console.print(f"What was done with each picture: {readable(report_file(new_folder))}", soft_wrap=True)
+    console.print(f"{readable(folder)} was not changed. Train again on {readable(new_folder)}.", soft_wrap=True)

@@ -14,7 +14,6 @@ makes the class gibson_les_paul and its list, `lists/gibson_les_paul.txt`, which
 from pathlib import Path
 from urllib.parse import quote_plus
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit.atomic_write import write_text
@@ -22,6 +21,7 @@ from lab_kit.curation.csv_table import read_table
 from lab_kit.curation.names import class_name_from_term
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 
 LIST = """\
@@ -65,11 +65,11 @@ def search_terms(terms: Path, lists: Path, pictures: Path | None = None) -> None
         if pictures is not None:
             Path(pictures, label).mkdir(parents=True, exist_ok=True)
         table.add_row(path.name, term, "to be filled" if new else "existed already, not changed")
-    console = Console(markup=False)
+    console = PlainConsole()
     console.print(table)
     console.print("Each list explains how to fill it.")
     command = f"Then: python -m lab_kit.curation.collect {readable(lists)} pictures"
-    console.print(command, soft_wrap=True, highlight=False, markup=False)
+    console.print(command, soft_wrap=True)
 
 
 def read_terms(path: Path) -> dict[str, str]:

@@ -160,8 +160,9 @@ def _process_count(wanted: int | None, files: int) -> int:
 
 
 def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shrunk: dict[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from lab_kit.plain_console import PlainConsole
 
     splits = split_folders(folder)
     moved = Counter((_class_of(row["file"], splits), row["reason"]) for row in rows if row["moved_to"])
@@ -177,11 +178,11 @@ def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shr
     numbers = [sum(moved[name, reason] for name in total) for reason in reasons]
     table.add_section()
     table.add_row("all", str(len(files)), *map(str, numbers), str(len(files) - sum(numbers)))
-    console = Console(markup=False)
+    console = PlainConsole()
     console.print(table)
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
+        console.print(text, soft_wrap=True)
 
     if shrunk:
         say(f"Reduced: {sum(not why for why in shrunk.values())} pictures.")

@@ -6,11 +6,9 @@ import warnings
 from typing import Any
 
 import pytorch_lightning as pl
-from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
 
 from lab_kit.experiment import distributed
+from lab_kit.plain_console import PlainConsole
 
 # True, but nothing that a student could or should act on.
 NOT_HELPFUL = [
@@ -30,24 +28,24 @@ REFRESH = 4  # drawings of the progress bar a second: each takes time from the t
 LOSS_EVERY = 10  # batches: to ask a GPU for the loss is to wait for it
 
 
-class _PanelHandler(logging.Handler):
+class _FramingHandler(logging.Handler):
     """Warnings in a frame that nobody can miss; the rest as plain lines."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PlainConsole) -> None:
         super().__init__()
         self.console = console
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         if record.levelno >= logging.WARNING:
-            self.console.print(Panel(text, title=record.levelname, border_style="bold yellow", highlight=False))
+            self.console.print_framed(record.levelname, text, style="bold yellow")
         else:
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(text, soft_wrap=True)
 
 
 def set_up() -> None:
     """Send this project's messages to stderr, and keep the libraries' chatter away."""
-    handler = _PanelHandler(Console(stderr=True))
+    handler = _FramingHandler(PlainConsole(stderr=True))
     for name in PACKAGES:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
@@ -60,12 +58,7 @@ def set_up() -> None:
 
 def print_table(title: str, rows: dict[str, object]) -> None:
     """Print the table at the end of a run: names and values."""
-    table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows.items():
-        table.add_row(name, str(value))
-    Console().print(table)
+    PlainConsole().print_facts(title, rows)
 
 
 def is_terminal() -> bool:

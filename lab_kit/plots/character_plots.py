@@ -84,7 +84,7 @@ def plot_predictions(found: Predictions, images: Tensor, mapping: tuple[str, ...
             axes.imshow(images[index].numpy(), cmap="gray_r", vmin=0, vmax=255)
             true, read = mapping[found.labels[index]], mapping[found.predicted[index]]
             text = read if true == read else f"{true} → {read}  {found.confidence[index]:.0%}"
-            axes.set_title(text, fontsize=11 if len(text) < 14 else 7, color=colour)
+            axes.set_title(text, fontsize=11 if len(text) < 14 else 7, color=colour, parse_math=False)
     save(figure, path)
 
 
@@ -105,14 +105,15 @@ def plot_confusion(
     picture = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
     names = ["␣" if mapping[index] == " " else mapping[index] for index in classes]
     longest = max(map(len, names))
+    look = {"fontsize": 11 if few else 8, "parse_math": False}  # a $ in a name is a $
     axes.set_xticks(
         range(len(names)),
         names,
-        fontsize=11 if few else 8,
+        **look,
         rotation=45 if longest > 3 else 0,
         ha="right" if longest > 3 else "center",
     )
-    axes.set_yticks(range(len(names)), names, fontsize=11 if few else 8)
+    axes.set_yticks(range(len(names)), names, **look)
     axes.set_xlabel("what the model read", fontsize=12)
     axes.set_ylabel("what it was", fontsize=12)
     axes.set_title(title, fontsize=14, fontweight="bold")

@@ -77,7 +77,9 @@ def plot_grid(data: Any, path: Path, split: str = "train", per_class: int = 8) -
         subplots[0].set_axis_on()
         subplots[0].set_xticks([])
         subplots[0].set_yticks([])
-        subplots[0].set_ylabel(f"{mapping[row]}\n{len(own)}", rotation=0, ha="right", va="center", fontsize=9)
+        subplots[0].set_ylabel(
+            f"{mapping[row]}\n{len(own)}", rotation=0, ha="right", va="center", fontsize=9, parse_math=False
+        )
     save(figure, path)
 
 
@@ -117,7 +119,9 @@ def plot_classes(reports: Sequence[Any], path: Path) -> None:
         values = [getattr(report, name) for report in reports]
         bars = axes.barh((places + offset).tolist(), values, height=0.38, color=colour, label=name)
         axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, fontsize=9)
-    axes.set_yticks(places.tolist(), [f"{report.name} ({report.count})" for report in reports], fontsize=11)
+    axes.set_yticks(
+        places.tolist(), [f"{report.name} ({report.count})" for report in reports], fontsize=11, parse_math=False
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12)
     axes.set_title("Taken for it rightly (precision), and recognised (recall)", fontsize=13, fontweight="bold")
@@ -135,4 +139,4 @@ def show_picture(axes: Axes, picture: Tensor, title: str = "", colour: str = "bl
         shown = picture[:3] if channels >= 3 else picture[:1].expand(3, -1, -1)
         axes.imshow(shown.permute(1, 2, 0).numpy())
     axes.set_axis_off()
-    axes.set_title(title, fontsize=9, color=colour)
+    axes.set_title(title, fontsize=9, color=colour, parse_math=False)  # a $ in a name is a $

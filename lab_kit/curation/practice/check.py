@@ -8,12 +8,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit.curation.practice.make_set import TROUBLE
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 
 
@@ -118,7 +118,7 @@ def check(folder: Path, pictures: Path) -> None:
     for row in result.outcomes:
         right = str(row.put_right) if row.trouble == "wrong label" else ""
         table.add_row(row.trouble, str(row.planted), str(row.gone), right, str(row.left))
-    console = Console(markup=False)
+    console = PlainConsole()
     console.print(table)
     console.print(
         f"Of {result.good} good pictures, {len(result.lost)} are lost{_some(result.lost)}, "
@@ -126,7 +126,7 @@ def check(folder: Path, pictures: Path) -> None:
         highlight=False,
     )
     if result.unknown:
-        console.print(f"{result.unknown} files in this folder are not part of the practice set.", highlight=False)
+        console.print(f"{result.unknown} files in this folder are not part of the practice set.")
 
 
 def _some(stems: tuple[str, ...], most: int = 8) -> str:

@@ -304,8 +304,9 @@ def _check_arguments(pictures_per_class: int, test_per_class: int, noise_share: 
 
 
 def _print_summary(folder: Path, items: list[Item], test_per_class: int) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from lab_kit.plain_console import PlainConsole
 
     table = Table(title=f"{readable(folder)}: a practice set of hand-drawn symbols", title_justify="left")
     table.add_column("folder")
@@ -313,13 +314,13 @@ def _print_summary(folder: Path, items: list[Item], test_per_class: int) -> None
     for name in CLASSES:
         table.add_row(f"collected/{name}", str(sum(item.folder == name for item in items)))
     table.add_row("test/ (clean)", str(test_per_class * len(CLASSES)))
-    console = Console(markup=False)
+    console = PlainConsole()
     console.print(table)
     console.print(
         "The fault of each file is in truth.csv. Do not open it before you have looked at the pictures yourself."
     )
     command = f"python -m lab_kit.curation.verify {readable(folder / 'collected')}"
-    console.print(f"Next: {command}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"Next: {command}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -212,14 +212,14 @@ def practice_web(folder: Path, port: int = 0) -> None:
         folder: a practice set.
         port: the server's port; 0 for any free one.
     """
-    from rich.console import Console
+    from lab_kit.plain_console import PlainConsole
 
     folder = Path(folder)
     if not 0 <= port <= 65535:
         raise UserError(f"--port {port}: it must be from 0 to 65535.")
     web = PracticeWeb(folder, port)
     web.write_urls(folder / "urls.csv")
-    say = Console(soft_wrap=True, highlight=False, markup=False).print
+    say = PlainConsole(soft_wrap=True).print
     say(f"Serving {len(web.files)} pictures, and {len(web.urls()) - len(web.files)} dead links, at {web.address}")
     say("Leave this running, and stop it with Ctrl-C at the end. In another terminal, run:")
     say(f"python -m lab_kit.curation.collect {readable(folder / 'urls.csv')} pictures")
