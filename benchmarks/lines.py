@@ -41,7 +41,7 @@ def main() -> None:
         lambda: reference.write_lines(PLAIN_LINES, data.sentences, pictures, overlaps, random),
         PLAIN_LINES,
     )
-    benchmark.add("this project", lambda: data.write(LINES, glyphs, random), LINES)
+    benchmark.add("this project", lambda: data.writer.write(LINES, glyphs, random), LINES)
     speeds = benchmark.run(base="a plain loop over characters")
     ratio = speeds["this project"] / speeds["a plain loop over characters"]
     benchmark.claim(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import Sampler, get_worker_info
 
 from lab_kit.errors import UserError
 
@@ -77,5 +77,13 @@ class BatchIndexSampler(Sampler[np.ndarray]):
 
 
 def identity_collate(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return the batch unchanged: the dataset's `__getitems__` has already collated it."""
+    """Return the batch as it is: the dataset's `__getitems__` has already collated it.
+
+    A worker puts it into shared memory here: if that is full, this raises an error. Later, where PyTorch would do it,
+    the batch would be lost, and the training loop would wait for ever.
+    """
+    if get_worker_info() is not None:
+        for part in batch:
+            if isinstance(part, Tensor):
+                part.share_memory_()
     return batch

@@ -64,4 +64,6 @@ def _signals_raise() -> Iterator[None]:
 def _stop(number: int, frame: FrameType | None) -> None:
     if multiprocessing.parent_process() is not None:  # Ctrl-C reaches a DataLoader's workers too, who know only this:
         raise KeyboardInterrupt
+    if hasattr(signal, "SIGCHLD"):  # PyTorch would raise an error for each worker that ends of the same Ctrl-C
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     raise Interrupted(number)

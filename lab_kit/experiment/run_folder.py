@@ -20,6 +20,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lab_kit import atomic_write, locks
+from lab_kit.datasets.batch_loader import explain_worker_errors
 from lab_kit.errors import UserError
 from lab_kit.experiment import console, distributed, resume
 from lab_kit.experiment.callbacks import TestPredictions
@@ -121,7 +122,7 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
         folder = _new_folder(log_dir, f"{run.data_class}-{run.model_class}")
     try:
         busy = f"Another run is at work in {readable(folder.path)}: let it end, or stop it first."
-        with locks.held(folder.path / LOCK, busy, timeout=0):
+        with locks.held(folder.path / LOCK, busy, timeout=0), explain_worker_errors():
             for leftover in folder.path.rglob(f"*{atomic_write.UNFINISHED}"):  # of a process that was killed
                 leftover.unlink()
             yield folder

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lab_kit.checks import check_at_least, check_one_of
 from lab_kit.datasets.batch_index_sampler import BatchIndexSampler, identity_collate
+from lab_kit.datasets.batch_loader import BatchLoader
 from lab_kit.datasets.describe import describe_data
 from lab_kit.datasets.raw_data import RawData, Source, explain_disk_errors, find_or_download
 from lab_kit.errors import UserError
@@ -143,7 +144,7 @@ class BaseDataModule(pl.LightningDataModule):
         rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         order = {"shuffle": shuffle, "seed": self.seed, "endless": getattr(data, "endless", False)}
         share = {"drop_last": self.drop_last and shuffle, "rank": rank, "processes": processes}
-        return DataLoader(
+        return BatchLoader(
             data,
             batch_sampler=BatchIndexSampler(len(data), self.batch_size, **order, **share),
             collate_fn=identity_collate,
