@@ -1,4 +1,4 @@
-"""Callbacks that time a run, log it, keep its figures, and stop it when the loss is no number."""
+"""Callbacks that time a run, log it, and keep its figures."""
 
 import csv
 import io
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from lab_kit import atomic_write
-from lab_kit.errors import UserError
 from lab_kit.experiment import distributed
 
 log = logging.getLogger(__name__)
@@ -103,43 +102,6 @@ class BestMetrics(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.metrics = state_dict["metrics"]
-
-
-class FiniteLoss(pl.Callback):
-    """Stop, with advice, when the loss is no number any more, and before that gets into a checkpoint.
-
-    Raises:
-        UserError: the loss is infinite or not a number.
-    """
-
-    EVERY = 20  # batches: to look at a loss means to wait for the GPU
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._sum: Tensor | float = 0.0  # which is finite as long as all losses are
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
-    ) -> None:
-        if outputs and outputs.get("loss") is not None:  # a step may return nothing to skip its batch
-            self._sum = self._sum + outputs["loss"].detach().float()
-        if (batch_idx + 1) % self.EVERY == 0:
-            self._check(trainer, pl_module, float(self._sum))
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        losses = [float(value) for name, value in trainer.callback_metrics.items() if name.endswith("_loss")]
-        self._check(trainer, pl_module, float(self._sum) + sum(losses))
-
-    def _check(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: float) -> None:
-        # All processes must stop together: one alone would leave the others waiting for it.
-        if not trainer.strategy.reduce_boolean_decision(not math.isfinite(loss), all=False):
-            return
-        flag = "lr" if pl_module.one_cycle_max_lr is None else "one_cycle_max_lr"
-        best = getattr(trainer.checkpoint_callback, "best_model_path", None)
-        kept = f" The best weights so far are kept: --load_checkpoint {best} starts from them." if best else ""
-        raise UserError(
-            f"The loss became {loss} in epoch {trainer.current_epoch + 1}: the steps of training are too large. "
-            f"Lower --{flag}, which is {getattr(pl_module, flag)}, or add --gradient_clip_val 1.{kept}"
-        )
 
 
 class MetricsFile(pl.Callback):

@@ -8,10 +8,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lab_kit.errors import UserError
 from lab_kit.experiment import console, hardware
-from lab_kit.experiment.callbacks import EpochLines, FiniteLoss, MetricsFile
+from lab_kit.experiment.callbacks import EpochLines, MetricsFile
 from lab_kit.experiment.checkpoint_callbacks import CheckpointMetadata, RandomState
 from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
 from lab_kit.experiment.cli import Config
+from lab_kit.experiment.finite_loss import FiniteLoss, SoundStart
 from lab_kit.experiment.run_folder import RunFolder
 from lab_kit.experiment.trainer_flags import EnoughBatches, check_flags, check_launched
 
@@ -45,6 +46,7 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
         CheckpointMetadata(config.data_class, config.model_class, config.yaml),
         RandomState(),
         EnoughBatches(),
+        SoundStart(),
         FiniteLoss(),
         MetricsFile(folder.path / "metrics.csv"),
         *folder.checkpoints(monitor),
