@@ -25,6 +25,10 @@ def replaced(path: Path) -> Iterator[Path]:
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())  # or, after a power cut, the name could be there before the content
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:  # as after a write to a full disk
+            error.filename = str(path)
+        raise
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

@@ -1,8 +1,6 @@
 """The folder that a run writes: `<log_dir>/<data>-<model>/version_N/`; it may be renamed and moved afterwards."""
 
-import errno
 import itertools
-import os
 import platform
 import shlex
 import subprocess
@@ -22,15 +20,13 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from lab_kit import atomic_write, locks
 from lab_kit.datasets.batch_loader import explain_worker_errors
 from lab_kit.errors import UserError
-from lab_kit.experiment import console, distributed, resume
+from lab_kit.experiment import console, disk_errors, distributed, resume
 from lab_kit.experiment.callbacks import TestPredictions
 from lab_kit.experiment.interrupts import Interrupted
 from lab_kit.paths import code_root, readable
 from lab_kit.plots import curves
 
 LOCK = ".lock"
-# What a disk, and not this program, may be at fault for.
-NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 # The final table, in this order.
 ROWS = (
@@ -130,10 +126,9 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
         stopped.advice = folder.resume_advice()
         raise
     except OSError as error:
-        if error.errno not in NOT_WRITABLE:
+        if error.errno not in disk_errors.NOT_WRITABLE:
             raise
-        place = error.filename or readable(folder.path)
-        raise UserError(f"Cannot write {place}: {os.strerror(error.errno)}. {folder.resume_advice()}") from error
+        raise UserError(disk_errors.explained(error, folder.path, folder.resume_advice())) from error
     finally:
         with suppress(OSError):
             if [path.name for path in folder.path.iterdir()] == [LOCK]:
