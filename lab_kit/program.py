@@ -24,8 +24,10 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
         arguments: the command line; None for the program's own.
     """
     _messages_to_stderr()
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminated)  # so that temporary files are tidied up
+    for name in ("SIGTERM", "SIGHUP"):  # the second, which Windows lacks, comes from a terminal that is closed
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminated)  # so that temporary files are tidied up
     module = sys.modules[function.__module__].__spec__
     name = f"python -m {module.name}" if module else function.__module__
     parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -181,6 +182,26 @@ def test_ctrl_c_in_a_terminal_also_reaches_the_workers_and_leaves_no_traceback(s
     assert "Traceback" not in "".join(written)
     assert "--resume" in written[-1]
     assert "Stopped by Ctrl-C" in written[-1]
+
+
+def test_a_terminal_that_is_closed_ends_the_run_and_nothing_is_left_half_written(small_mnist, tmp_path):
+    ours, terminal = pty.openpty()
+    run_in_it = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = [sys.executable, "-u", project_root() / "training" / "run_experiment.py", "--max_epochs", "999"]
+    command += ["--log_dir", tmp_path, "--fc1", "8", "--fc2", "8"]
+    ends = {"stdin": terminal, "stdout": terminal, "stderr": terminal, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-c", run_in_it, *command], **ends) as program:
+        os.close(terminal)
+        written = b""
+        while b"Epoch 1/" not in written:
+            written += os.read(ours, 4096)
+        os.close(ours)  # sends SIGHUP; whatever is written from now on is an error
+    assert program.returncode != 0
+    folder = tmp_path / "MNIST-MLP" / "version_0"
+    assert not list(folder.rglob(f"*{atomic_write.UNFINISHED}"))
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] >= 0
 
 
 # Resumed

@@ -1,15 +1,16 @@
-"""End a program cleanly after Ctrl-C or SIGTERM, and say how to go on."""
+"""End a program cleanly after Ctrl-C, SIGTERM or the end of its terminal, and say how to go on."""
 
 import multiprocessing
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C; what `kill` and job queues send; what a terminal sends that is closed, which Windows does not know.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class Interrupted(BaseException):
@@ -28,7 +29,7 @@ Program = Callable[[Sequence[str]], None]
 
 
 def graceful_exit(program: Program) -> Program:
-    """Let `program(arguments)` end with one line and exit code 130 after Ctrl-C, 143 after SIGTERM."""
+    """Let `program(arguments)` end with one line and exit code 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP)."""
 
     @wraps(program)
     def run(arguments: Sequence[str]) -> None:
@@ -39,7 +40,8 @@ def graceful_exit(program: Program) -> Program:
                 for number in SIGNALS:  # an impatient second Ctrl-C must not garble the last words
                     signal.signal(number, signal.SIG_IGN)
                 name = "Ctrl-C" if stopped.number == signal.SIGINT else signal.Signals(stopped.number).name
-                sys.stderr.write(f"\nStopped by {name}. {stopped.advice}".rstrip() + "\n")
+                with suppress(OSError):  # the terminal may be gone
+                    sys.stderr.write(f"\nStopped by {name}. {stopped.advice}".rstrip() + "\n")
                 sys.exit(128 + stopped.number)
 
     return run
@@ -52,7 +54,7 @@ def _signals_raise() -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # as of a process in the background, whom Ctrl-C does not concern
+        if handler != signal.SIG_IGN:  # as in the background, or after nohup
             signal.signal(number, _stop)
     try:
         yield
