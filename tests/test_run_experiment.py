@@ -5,14 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 
 from lab_kit.paths import project_root
-from text_recognizer.data import MNIST
-from text_recognizer.lit_models import BaseLitModel
-from text_recognizer.models import MLP
-from training.find_lr import find_lr
 from training.run_experiment import main
 
 TINY = ("--max_epochs", "2", "--fc1", "32", "--fc2", "16")
@@ -102,33 +97,6 @@ def test_checkpoint_can_be_tested_and_trained_further(run, small_mnist, folder):
     assert tested["test_acc"] == metrics(folder)["test_acc"]
     run(*TINY, "--load_checkpoint", best, "--max_epochs", "1")
     assert metrics(folder.with_name("version_2"))["train_loss"] < metrics(folder)["train_loss"]
-
-
-def test_learning_rate_finder_leaves_no_trace(small_mnist, tmp_path):
-    data = MNIST(batch_size=10)
-    data.prepare_data()
-    torch.manual_seed(0)
-    model = BaseLitModel(MLP(data.config(), fc1=16, fc2=16), data.config())
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
-    state = torch.get_rng_state()
-    trainer = pl.Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, default_root_dir=tmp_path,
-    )  # fmt: skip
-    found = find_lr(trainer, model, data)
-    assert 1e-6 < found.suggestion < 1
-    assert found.suggestion in found.rates
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
-    assert not trainer.optimizers or not trainer.optimizers[0].state
-    assert not list(tmp_path.glob(".lr_find*"))
-
-
-def test_learning_rate_finder_suggests_and_draws(run, small_mnist, folder):
-    code, text = run("--find_lr", "--fc1", "32", "--fc2", "16", "--batch_size", "10")
-    assert code == 0
-    assert "train with --lr" in text
-    assert (folder / "find_lr.png").stat().st_size > 5000
 
 
 def test_stopping_early(run, small_mnist, folder):
