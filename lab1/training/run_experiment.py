@@ -71,8 +71,6 @@ class Run:
         check_at_least(1, max_epochs=self.max_epochs, stop_early=self.stop_early)
         if self.test_only and not self.load_checkpoint:
             raise UserError("--test_only needs the weights to test: add --load_checkpoint FILE.")
-        if self.resume and self.load_checkpoint:
-            raise UserError("--resume and --load_checkpoint exclude each other: a resumed run has its own weights.")
 
 
 @graceful_exit
@@ -118,9 +116,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def make_model(config: cli.Config, run: Run, data_config: DataConfig) -> pl.LightningModule:
     """Return the chosen network, with its loss and optimizer around it."""
-    network = config.model_class(data_config, **config.kwargs_for(config.model_class))
+    network = config.model_class(data_config, **resume.settings_of_network(config, resumed=bool(run.resume)))
     model = config.lit_class(network, data_config, **config.kwargs_for(config.lit_class))
-    if run.load_checkpoint:
+    if run.load_checkpoint and not run.resume:
         load_weights(model, run.load_checkpoint, run.model_class, data_config.mapping)
     hardware.prepare(network, config.settings, run.tune, run.compile)
     return model

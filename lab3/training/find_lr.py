@@ -1,31 +1,64 @@
-"""The learning-rate finder: try growing learning rates, and find where the loss falls fastest (arXiv:1506.01186)."""
+"""The learning-rate finder: train with ever larger rates, and see where the loss falls fast (arXiv:1506.01186)."""
 
 import logging
-import sys
-from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from pytorch_lightning.tuner import Tuner
-from pytorch_lightning.utilities.seed import isolate_rng
 
 from lab_kit.errors import UserError
+from lab_kit.experiment.finite_loss import SoundStart, rate_flag
+from lab_kit.experiment.loss_curve import falling_part, smoothed
+from lab_kit.experiment.trial import trial_fit
 from lab_kit.plots.learning_rates import plot_learning_rates
 
 log = logging.getLogger(__name__)
 
-SKIP_FIRST = 5  # steps before the smoothed loss means anything
-
 
 @dataclass(frozen=True)
 class LearningRates:
-    """The finder's curve: smoothed training `losses` at growing learning `rates`, and the `suggestion`."""
+    """What the finder saw: arrays with a value for each learning rate.
+
+    Args:
+        rates: the learning rates, growing.
+        batch_losses: the training loss of the batch that came with each rate.
+        losses: the same, smoothed.
+        suggestion: the rate to train with; None where nothing stands out.
+    """
 
     rates: np.ndarray
+    batch_losses: np.ndarray
     losses: np.ndarray
-    suggestion: float
+    suggestion: float | None
+
+
+class GrowingRates(pl.Callback):
+    """Give each step of training a larger learning rate than the step before, and note the losses."""
+
+    def __init__(self, rates: np.ndarray) -> None:
+        self.rates = rates
+        self.tried: list[float] = []
+        self.losses: list[float] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.lr_scheduler_configs.clear()  # no other schedule, such as one cycle
+        self._first = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._rate = self.rates[trainer.global_step - self._first]
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = self._rate
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if outputs:  # a step may return nothing to skip its batch
+            self.tried.append(self._rate)
+            self.losses.append(outputs["loss"].item())
 
 
 def find_lr(
@@ -33,37 +66,57 @@ def find_lr(
     model: pl.LightningModule,
     data: pl.LightningDataModule,
     lowest: float = 1e-6,
-    highest: float = 1.0,
+    highest: float = 10.0,
     steps: int = 100,
 ) -> LearningRates:
-    """Train a few steps with growing learning rates, then put weights and random states back as they were.
-
-    The suggestion is where the loss falls fastest along the logarithm of the rate.
+    """Train a few steps with growing learning rates, then put model and trainer back as they were.
 
     Raises:
-        UserError: there are too few batches to see anything.
+        UserError: there is nothing to train on, or the loss is no number from the start.
     """
-    logging.getLogger("pytorch_lightning.tuner").setLevel(logging.ERROR)
-    with isolate_rng(), redirect_stderr(sys.stdout):  # its progress bar is no error
-        finder = Tuner(trainer).lr_find(model, datamodule=data, min_lr=lowest, max_lr=highest, num_training=steps)
-    # The last points are where the loss has blown up and the search has stopped.
-    rates, losses = (np.array(finder.results[name][SKIP_FIRST:-1]) for name in ("lr", "loss"))
-    finite = np.isfinite(losses)
-    rates, losses = rates[finite], losses[finite]
-    if len(rates) < 10:
-        raise UserError("The learning-rate finder saw too few batches. Lower --batch_size, or raise --max_epochs.")
-    fall = np.gradient(losses, np.log(rates))
-    before_minimum = max(1, int(losses.argmin()))
-    return LearningRates(rates, losses, float(rates[fall[:before_minimum].argmin()]))
+    growing = GrowingRates(np.geomspace(lowest, highest, steps))
+    trial_fit(trainer, model, data, [SoundStart(), growing], steps)
+    if not growing.losses:
+        raise UserError("There are no training batches to try learning rates on.")
+    rates, step = np.unique(growing.tried, return_inverse=True)  # several batches may make one step
+    losses = np.bincount(step, growing.losses) / np.bincount(step)
+    whole = np.logical_and.accumulate(np.isfinite(losses))  # what comes after has come from a broken network
+    return suggest(rates[whole], losses[whole])
+
+
+def suggest(rates: np.ndarray, losses: np.ndarray) -> LearningRates:
+    """Smooth the losses (N,) at growing rates (N,), and choose a rate from where they fall fast.
+
+    It is not the one where they fall fastest, but the largest that still makes them fall half as fast.
+    """
+    smooth = smoothed(losses)
+    falling = falling_part(losses, smooth)
+    if falling is None:
+        return LearningRates(rates, losses, smooth, None)
+    slope = np.gradient(smooth)[falling]  # along the logarithm of the rate, which grows by equal steps
+    steepest = slope.argmin()
+    slow = np.append(slope[steepest:] > slope[steepest] / 2, True)
+    return LearningRates(rates, losses, smooth, float(rates[falling][steepest + slow.argmax() - 1]))
 
 
 def suggest_lr(trainer: pl.Trainer, model: pl.LightningModule, data: pl.LightningDataModule, path: Path) -> None:
     """Run the finder, draw its curve into the PNG file `path`, and say which flag to use."""
+    log.info("Training a little with ever larger learning rates")
     found = find_lr(trainer, model, data)
-    plot_learning_rates(found.rates, found.losses, found.suggestion, path)
-    log.info(
-        "The loss falls fastest at a learning rate of %.1e: train with --lr %.1e in place of --find_lr.",
-        found.suggestion,
-        found.suggestion,
-    )
+    plot_learning_rates(found.rates, found.batch_losses, found.losses, found.suggestion, path)
+    if found.suggestion is None:
+        log.warning(
+            "Nothing stands out: from %.0e to %.0e, the loss falls by no more than it wavers from batch to batch. "
+            "Larger batches waver less (--batch_size). Can the network learn at all? --overfit_batches 2 shows it.",
+            found.rates[0],
+            found.rates[-1],
+        )
+    else:
+        rate = f"{found.suggestion:.1e}"
+        log.info(
+            "The loss falls fast up to a learning rate of %s: train with --%s %s in place of --find_lr.",
+            rate,
+            rate_flag(model),
+            rate,
+        )
     log.info("Curve: %s", path)

@@ -13,15 +13,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit import program
 from lab_kit.checks import check_at_least
 from lab_kit.curation.review_plan import Step, plan
 from lab_kit.curation.review_queue import ReviewQueue
+from lab_kit.datasets.picture_files import PictureFile
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from text_recognizer.data.image_folder import ImageFolder
 from training import load_run, run_experiment
 from training.review import REVIEW
@@ -59,7 +60,7 @@ def compare_grades(run: Path, test_folder: Path | None = None, seeds: int = 1) -
     for result in results:
         names = ", ".join(map(str, result.grades))
         table.add_row(names, str(result.pictures), _formatted(result.val_acc), _formatted(result.test_acc))
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
@@ -74,9 +75,10 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     if not (found.folder / REVIEW).is_file():
         raise UserError(f"Nobody has graded the pictures yet: python -m training.review {readable(found.folder)}")
     queue = ReviewQueue.open(found.folder / REVIEW, found.data.folder)
-    split_of = {picture.file: picture.split for _, picture in found.data.pictures()}
-    steps = [step for step in plan(queue, list(split_of)) if step.new_file]
-    grades = sorted({step.grade for step in steps if step.grade is not None and split_of.get(step.file) == "train"})
+    pictures_of = {picture.file: picture for _, picture in found.data.pictures()}
+    steps = [step for step in plan(queue, list(pictures_of)) if step.new_file]
+    train = {file for file, picture in pictures_of.items() if picture.split == "train"}
+    grades = sorted({step.grade for step in steps if step.grade is not None and step.file in train})
     if not grades:
         raise UserError(
             f"No training picture in {readable(queue.path)} has a grade yet: "
@@ -87,7 +89,7 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     for count in range(1, len(grades) + 1):
         chosen = tuple(grades[:count])
         with tempfile.TemporaryDirectory() as folder:
-            pictures = _write_set(steps, split_of, chosen, found.data.folder, Path(folder))
+            pictures = _write_set(steps, pictures_of, chosen, found.data.folder, Path(folder))
             figures = [
                 _trained_on(Path(folder), found, test_folder, "-".join(map(str, chosen)), seed) for seed in range(seeds)
             ]
@@ -96,16 +98,19 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     return results
 
 
-def _write_set(steps: list[Step], split_of: dict[str, str], grades: tuple[int, ...], source: Path, folder: Path) -> int:
+def _write_set(
+    steps: list[Step], pictures_of: dict[str, PictureFile], grades: tuple[int, ...], source: Path, folder: Path
+) -> int:
     """Write train, valid and test folders; only the training pictures depend on the grades. Returns their number."""
     count = 0
     for step in steps:
-        split = split_of[step.file]
-        if split == "train" and step.grade not in grades:
+        picture = pictures_of[step.file]
+        if picture.split == "train" and step.grade not in grades:
             continue
-        count += split == "train"
-        label, _, name = step.new_file.rpartition("/")
-        target = folder / ("valid" if split == "val" else split) / label.rpartition("/")[2] / name
+        count += picture.split == "train"
+        label = step.new_label or picture.label
+        parts = step.new_file.split("/")
+        target = folder.joinpath("valid" if picture.split == "val" else picture.split, *parts[parts.index(label) :])
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source / step.file, target)
     return count

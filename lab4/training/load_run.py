@@ -8,8 +8,7 @@ import pytorch_lightning as pl
 from lab_kit.errors import UserError
 from lab_kit.experiment import cli
 from lab_kit.experiment.checkpoint import load_weights
-from lab_kit.experiment.resume import CONFIG
-from lab_kit.experiment.run_folder import BEST
+from lab_kit.experiment.resume import BEST, CONFIG, settings_of_network
 from lab_kit.paths import readable
 from text_recognizer.data import BaseDataModule
 from training.run_experiment import PACKAGES, Run
@@ -49,8 +48,7 @@ def load(run: str | Path) -> LoadedRun:
     data = config.data_class(**config.kwargs_for(config.data_class))
     data.prepare_data()
     data.setup()
-    # The run's checkpoint has all weights: those that its body began with may have gone meanwhile.
-    settings = config.kwargs_for(config.model_class) | ({"pretrained": None} if "pretrained" in config.settings else {})
-    model = config.lit_class(config.model_class(data.config(), **settings), data.config())
+    network = config.model_class(data.config(), **settings_of_network(config, resumed=True))
+    model = config.lit_class(network, data.config())
     load_weights(model, folder / BEST, config.model_class.__name__, data.config().mapping)
     return LoadedRun(model.eval(), data, config, folder)

@@ -12,13 +12,13 @@ Each picture counts. Thirty pictures of one visitor count as thirty: the store d
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from lab_kit import program
 from lab_kit.feedback.drift_report import AS_IN_TRAINING, DRIFTING, DriftReport, build_report, days_ago
 from lab_kit.feedback.store import Store
+from lab_kit.plain_console import PlainConsole
 from text_recognizer.shipping.model_card import ModelCard
 
 EXIT_DRIFTING = 3  # the exit code with --fail True
@@ -39,14 +39,15 @@ def drift(store: Path, folder: Path, days: int = 7, fail: bool = False) -> None:
         report = build_report(opened, card.digest, card.reference, days_ago(days))
     finally:
         opened.close()
-    _print(report, Console())
+    _print(report, PlainConsole())
     if fail and report.status == DRIFTING:
         sys.exit(EXIT_DRIFTING)
 
 
-def _print(report: DriftReport, console: Console) -> None:
+def _print(report: DriftReport, console: PlainConsole) -> None:
     colour = {AS_IN_TRAINING: "green", DRIFTING: "red"}.get(report.status, "yellow")
-    console.print(f"[bold {colour}]{report.status.capitalize()}.[/] {escape(report.summary)} {escape(report.advice)}")
+    verdict = (f"{report.status.capitalize()}.", f"bold {colour}")
+    console.print(Text.assemble(verdict, f" {report.summary} {report.advice}"))
     since = f"since {report.since[:10]}" if report.since else "of all time"
     console.print(
         f"{report.period.pictures} pictures {since}, compared with {report.compared_with} pictures "
@@ -65,7 +66,7 @@ def _print(report: DriftReport, console: Console) -> None:
         for column in table.columns[1:3]:
             column.justify = "right"
         for shift in report.shifts:
-            table.add_row(shift.name, f"{shift.psi:.2f}", f"{shift.chance:.2f}", escape(shift.meaning) or "no")
+            table.add_row(shift.name, f"{shift.psi:.2f}", f"{shift.chance:.2f}", shift.meaning or "no")
         console.print(table)
     if len(report.days) > 1:
         table = Table("day", "pictures", "mean confidence", "judged", "wrong", title="Day by day")

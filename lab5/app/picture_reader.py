@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lab_kit.datasets.picture_formats import NotAPicture, TooLarge, open_image
 from lab_kit.photo.open_picture import ImageLimits, open_picture
+from lab_kit.photo.picture_arrays import array_to_look_at
 from lab_kit.serving.inference_queue import InferenceQueue
 from lab_kit.serving.limits import RequestError, RequestLimits
 from lab_kit.serving.metrics import Metrics
@@ -28,15 +30,23 @@ class Prediction:
 
     Args:
         request: the request with the picture.
+        opened: the picture as the server has read it: upright, and what is transparent on a ground.
         seen: (C, H, W) uint8, the input of the network.
         reading: the text, its confidence and other guesses.
         milliseconds: from decoding the picture to the reading.
     """
 
     request: PredictRequest
+    opened: Image.Image
     seen: np.ndarray
     reading: Reading
     milliseconds: float
+
+    def preview(self, longest: int = 480) -> str:
+        """Return the picture as it was read, as the data URL of a PNG file with at most `longest` pixels a side."""
+        small = self.opened.copy()
+        small.thumbnail((longest, longest))
+        return _png_data_url(small)
 
     def as_dict(self, digest: str) -> dict[str, Any]:
         """Return the answer of `/predict`."""
@@ -44,7 +54,7 @@ class Prediction:
             "text": self.reading.text,
             "confidence": round(self.reading.confidence, 4),
             "guesses": [{"text": text, "confidence": round(share, 4)} for text, share in self.reading.guesses],
-            "seen": _png_data_url(self.seen),
+            "seen": _png_data_url(array_to_look_at(self.seen.transpose(1, 2, 0))),
             "milliseconds": round(self.milliseconds, 2),
             "model": digest,
         }
@@ -68,7 +78,7 @@ class PictureReader:
         self, recognizer: Recognizer, workers: int, queue: int, limits: RequestLimits, metrics: Metrics
     ) -> None:
         self.recognizer, self._metrics = recognizer, metrics
-        self._limits = ImageLimits(max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
+        self._limits = ImageLimits(limits.max_bytes, limits.max_pixels, writing=recognizer.kind != "picture")
         self._drawings = InferenceQueue(workers, queue, limits.queue_timeout_s, "drawings")
         self._photos = InferenceQueue(1, MAX_WAITING_PHOTOS, limits.queue_timeout_s, "photos")
 
@@ -119,28 +129,28 @@ class PictureReader:
         if request.picture is None:
             raise RequestError(400, "The request has no picture.", "malformed")
         start = time.perf_counter()
-        seen = self.recognizer.prepare(open_picture(request.picture, self._limits))
+        opened = open_picture(request.picture, self._limits)
+        seen = self.recognizer.prepare(opened)
         prepared = time.perf_counter()
         [reading] = self.recognizer.read(seen[None])
         end = time.perf_counter()
         self._metrics.count_reading(prepared - start, end - prepared, reading.confidence)
-        return Prediction(request, seen, reading, 1000 * (end - start))
+        return Prediction(request, opened, seen, reading, 1000 * (end - start))
 
 
 def _pixels(content: bytes | None) -> float:
     """Return the number of pixels that the header of a picture file announces; 0 if it is not a picture."""
     try:
-        with Image.open(io.BytesIO(content or b""), formats=ImageLimits().formats) as picture:
+        with open_image(content or b"", ImageLimits().formats) as picture:
             return picture.width * picture.height
-    except Image.DecompressionBombError:
+    except TooLarge:
         return float("inf")
-    except Exception:  # open_picture will say what is wrong with it
+    except NotAPicture:  # open_picture will say what is wrong with it
         return 0
 
 
-def _png_data_url(seen: np.ndarray) -> str:
-    """Return pixels (C, H, W) uint8 as a data URL of a PNG file."""
-    picture = Image.fromarray(seen[0] if len(seen) == 1 else np.ascontiguousarray(seen.transpose(1, 2, 0)))
+def _png_data_url(picture: Image.Image) -> str:
+    """Return a picture as the data URL of a PNG file."""
     content = io.BytesIO()
     picture.save(content, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")

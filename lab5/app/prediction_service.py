@@ -57,11 +57,19 @@ class PredictionService:
         return not self.reader.active and not self._store_queue.active
 
     async def predict(
-        self, parse: Callable[[], PredictRequest], wait_for_disconnect: WaitForDisconnect | None = None
+        self,
+        parse: Callable[[], PredictRequest],
+        wait_for_disconnect: WaitForDisconnect | None = None,
+        preview: bool = False,
     ) -> dict[str, Any]:
-        """Read a picture, and keep it if the request says so; return the answer of `/predict`."""
+        """Read a picture, and keep it if the request says so; return the answer of `/predict`.
+
+        With `preview`, the answer has the picture as it was read: where it is transparent, on a ground.
+        """
         prediction = await self._read(parse, wait_for_disconnect)
         answer = prediction.as_dict(self.digest)
+        if preview:
+            answer["preview"] = await asyncio.to_thread(prediction.preview)
         if prediction.request.keep:
             self._check_has_store()
             answer["id"] = await self._keep(prediction)

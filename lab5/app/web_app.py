@@ -1,7 +1,6 @@
 """The web application: which function answers which address."""
 
 import secrets
-from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from app.prediction_service import PredictionService
+from lab_kit.same_origin import ServerNames
 from lab_kit.serving import requests
 from lab_kit.serving.api_description import describe_api
 from lab_kit.serving.docs_page import docs_page
@@ -25,12 +25,12 @@ PAGE_CSP = (
 )
 
 
-def create_app(service: PredictionService, allowed_hosts: Collection[str] | None = None) -> Starlette:
+def create_app(service: PredictionService, names: ServerNames) -> Starlette:
     """Create the Starlette application of a prediction service.
 
     Args:
         service: answers the requests.
-        allowed_hosts: host names that a request may use; None for any.
+        names: the names under which the server is reached.
     """
     page = PAGE.read_text(encoding="utf-8")
     api = describe_api(service.card, service.limits)
@@ -60,10 +60,10 @@ def create_app(service: PredictionService, allowed_hosts: Collection[str] | None
         requests.check_content_type(content_type)
         if service.reader.full:
             raise too_busy()  # before the body is received
+        preview = request.query_params.get("preview") == "true"
         async with receiver.receive(request, requests.max_body_bytes(content_type, service.limits)) as body:
-            return JSONResponse(
-                await service.predict(partial(requests.parse_predict_request, content_type, body), request.receive)
-            )
+            parse = partial(requests.parse_predict_request, content_type, body)
+            return JSONResponse(await service.predict(parse, request.receive, preview))
 
     async def correct(request: Request) -> Response:
         async with receiver.receive(request, requests.max_body_bytes(_json_only(request), service.limits)) as body:
@@ -87,13 +87,13 @@ def create_app(service: PredictionService, allowed_hosts: Collection[str] | None
         *_drift_routes(service),
     ]
     addresses = [route.path for route in routes]
-    return Starlette(
+    app = Starlette(
         routes=routes,
-        middleware=[
-            Middleware(SecurityMiddleware, metrics=service.metrics, routes=addresses, allowed_hosts=allowed_hosts)
-        ],
+        middleware=[Middleware(SecurityMiddleware, metrics=service.metrics, routes=addresses, names=names)],
         exception_handlers=error_handlers(service.metrics),
     )
+    app.router.redirect_slashes = False  # it redirects to an address that may be wrong in front of a proxy
+    return app
 
 
 def _drift_routes(service: PredictionService) -> list[Route]:

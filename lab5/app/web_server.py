@@ -1,7 +1,6 @@
 """Start the web server from the command line, run it, and shut it down."""
 
 import gc
-import ipaddress
 import logging
 import os
 import socket
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import uvicorn
-from rich.console import Console
 
 from app.prediction_service import SHUTDOWN_TIMEOUT_S, PredictionService
 from app.web_app import create_app
 from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
+from lab_kit.same_origin import ServerNames
 from lab_kit.serving.http_protocol import HttpProtocol
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.backends import Backend
@@ -27,7 +27,6 @@ from text_recognizer.shipping.backends import Backend
 if TYPE_CHECKING:
     from lab_kit.feedback.store import Store
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")  # host names of this machine
 MAX_WORKERS = 64
 # Seconds after which a thread that reads must let the event loop continue. With Python's default of 5 ms, each step of
 # the event loop would wait that long while a picture is read, and refusing a request would take as long as reading one.
@@ -42,6 +41,7 @@ def serve(
     workers: int = 2,
     queue: int = 32,
     feedback: Path | None = None,
+    public_name: list[str] | None = None,
 ) -> None:
     """Serve a web page to write on, and an API: programs send pictures to /predict.
 
@@ -54,25 +54,27 @@ def serve(
         queue: how many drawings can wait; further requests are refused (429).
         feedback: a file, such as feedback.sqlite, for pictures that visitors agree to have kept. Without it, no picture
             is kept.
+        public_name: the name of a proxy in front of the server, as in the browser's address: read.example, or
+            read.example:8080. For several names, give the flag several times.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"workers must be 1 to {MAX_WORKERS}, not {workers}. One for each processor core is enough.")
     check_at_least(1, queue=queue)
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole(soft_wrap=True)
     sys.setswitchinterval(THREAD_SWITCH_S)
     cv2.setNumThreads(1)  # several threads already read one picture each
     with _open_socket(host, port) as listener:
+        names = ServerNames.of(host, listener.getsockname()[0], public_name or ())
         recognizer = Recognizer.load(folder, backend)
         recognizer.read(np.zeros((1, *recognizer.card.input_dims), np.uint8))  # a warm-up for the first visitor
         service = PredictionService(recognizer, _open_store(feedback), workers, queue)
-        address = _address(host, listener.getsockname()[1])
+        address = _address(host, *listener.getsockname()[:2])
         _print_welcome(console, service, address, feedback)
         gc.collect()
         gc.freeze()  # what exists now stays: searching it again and again for garbage would make visitors wait
         try:
-            allowed_hosts = LOOPBACK_NAMES if _is_loopback(host) else None
             settings = uvicorn.Config(
-                create_app(service, allowed_hosts),
+                create_app(service, names),
                 http=HttpProtocol,
                 ws="none",
                 log_level="error",
@@ -126,11 +128,11 @@ def _open_store(feedback: Path | None) -> "Store | None":
     return Store.open(feedback)
 
 
-def _print_welcome(console: Console, service: PredictionService, address: str, feedback: Path | None) -> None:
+def _print_welcome(console: PlainConsole, service: PredictionService, address: str, feedback: Path | None) -> None:
     card = service.card
     what = {"character": "characters", "line": "lines", "picture": "pictures"}[card.kind]
     console.print(f"{card.model_class} reads {what}, {_accuracy_text(card.figures)}(model {service.digest}):")
-    console.print(f"\n    [bold]{address}[/]\n")
+    console.print(f"\n    {address}\n", style="bold")
     console.print(f"Programs send pictures to {address}predict: see {address}docs")
     if feedback is None:
         console.print("No picture is kept. --feedback FILE.sqlite keeps the pictures of visitors who agree.")
@@ -180,14 +182,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _address(host: str, port: int) -> str:
-    """Return the address of the page for a browser on this machine."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+def _address(host: str, bound: str, port: int) -> str:
+    """Return the address of the page for a browser on this machine; `bound` is where the server listens."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bound, f"[{bound}]" if ":" in host else host)
     return f"http://{name}:{port}/"

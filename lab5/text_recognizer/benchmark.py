@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from lab_kit import atomic_write
 from lab_kit.errors import UserError
 from lab_kit.paths import code_root, readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.plots.speed import plot_speed
 from lab_kit.program import run
 from text_recognizer.shipping.backends import FILES
@@ -140,7 +140,7 @@ def _print(results: dict[str, dict[str, Any]], card: ModelCard, count: int, targ
             f"{of['in_batches_per_s']:,.0f}/s",
             "?" if rate is None else f"{rate:.2%}",
         )
-    console = Console(highlight=False)
+    console = PlainConsole()
     console.print(table)
     if count:
         console.print(f"Accuracy on {count:,} test pictures of {card.source}.", soft_wrap=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,6 +21,7 @@ from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError
 from lab_kit.feedback.image_statistics import Reference, measure_reference
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run as run_program
 from lab_kit.serving import onnx_file
 from text_recognizer.data import BaseDataModule
@@ -200,7 +200,7 @@ def _say(target: Path, card: ModelCard) -> None:
     for name, words in about.items():
         if (target / name).is_file():
             table.add_row(name, f"{(target / name).stat().st_size / 1e6:.2f} MB", words)
-    console = Console(highlight=False)
+    console = PlainConsole()
     console.print(table)
     console.print(
         f"\nRead pictures with it: python -m text_recognizer.predict {readable(target)} PICTURES", soft_wrap=True

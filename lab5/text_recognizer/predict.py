@@ -6,11 +6,11 @@ python -m text_recognizer.predict shipped folder-of-photos --csv read.csv
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.backends import Backend
@@ -33,7 +33,7 @@ def predict(
     recognizer = Recognizer.load(model, backend, threads)
     if not pictures.exists():
         raise UserError(f"There is no {readable(pictures)}.")
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     if not pictures.is_dir():
         if csv is not None:
             raise UserError("--csv is for a folder of pictures; what one picture says is printed.")

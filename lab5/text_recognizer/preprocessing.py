@@ -1,22 +1,22 @@
 """Preprocessing: from a picture file to the pixels that a network was trained on."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-from lab_kit.datasets.picture_channels import UNREADABLE, on_white, read_array
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
+from lab_kit.photo.open_picture import OWN_PICTURE, Picture, open_picture
+from lab_kit.photo.picture_arrays import read_array
 
 Fit = Literal["pad", "crop", "squash"]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names, by the number of channels
+DETAIL = 512  # pixels: pictures with a longer side are reduced to this first, which is faster
 FAINT = 64  # grey levels: a picture with less contrast than this is not stretched to full contrast
 THICK = 8  # strokes are thinner than two eighths of a picture's side
 BORDER = 16  # a picture's border is a sixteenth of its side
@@ -41,32 +41,21 @@ class Preprocessing:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def read(self, path: Path) -> Tensor:
-        """Return the picture in a file: (C, image_size, image_size) uint8.
+    def read(self, source: Picture) -> Tensor:
+        """Return a picture, (C, image_size, image_size) uint8, upright; an array of so many channels as it is.
 
         Raises:
             UserError: it cannot be read.
         """
-        if path.suffix.lower() == ".npy":
-            return self._square(read_array(path))
-        try:
-            with warnings.catch_warnings(), Image.open(path) as picture:
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                return self.pixels(picture)
-        except UNREADABLE as error:
-            raise UserError(
-                f"{readable(path)} cannot be read as a picture ({' '.join(str(error).split())[:100]}). "
-                "`python -m lab_kit.curation.verify` finds all such files, and moves them aside."
-            ) from error
-
-    def pixels(self, picture: Image.Image) -> Tensor:
-        """Return a picture that Pillow has opened: (C, image_size, image_size) uint8, upright."""
+        if isinstance(source, Path | np.ndarray):
+            array = read_array(source)
+            if array is not None and array.shape[2] == self.channels:
+                return self._square(torch.from_numpy(array.copy()).permute(2, 0, 1))
         if self.channels not in MODES:
-            raise UserError(f"A picture file cannot have {self.channels} channels: 1 is grey, 3 is colour.")
-        if picture.format == "JPEG":
-            picture.draft(MODES[self.channels], (2 * self.image_size, 2 * self.image_size))  # decodes a fraction only
-        upright = on_white(ImageOps.exif_transpose(picture)).convert(MODES[self.channels])
-        values = torch.from_numpy(np.array(upright))
+            name = readable(source) if isinstance(source, Path) else "The picture"
+            raise UserError(f"{name} has not {self.channels} channels, as the others have.")
+        opened = open_picture(source, OWN_PICTURE, longest=max(DETAIL, 4 * self.image_size))
+        values = torch.from_numpy(np.array(opened.convert(MODES[self.channels])))
         return self._square(values.permute(2, 0, 1) if values.ndim == 3 else values[None])
 
     def normalize(self, images: Tensor) -> Tensor:
@@ -85,9 +74,7 @@ class Preprocessing:
 
     def _square(self, picture: Tensor) -> Tensor:
         """(C, H, W) uint8 -> (C, image_size, image_size)."""
-        channels, height, width = picture.shape
-        if channels != self.channels:
-            raise UserError(f"A picture has {channels} channels, where the others have {self.channels}.")
+        _, height, width = picture.shape
         if self.fit == "crop":
             side = min(height, width)
             top, left = (height - side) // 2, (width - side) // 2

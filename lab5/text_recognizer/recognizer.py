@@ -12,7 +12,7 @@ from text_recognizer.shipping.backends import Backend, open_network
 from text_recognizer.shipping.model_card import ModelCard
 from text_recognizer.shipping.read_logits import Reading, read_classes, read_lines
 
-Picture = str | Path | Image.Image | np.ndarray
+Picture = str | Path | bytes | Image.Image | np.ndarray
 
 
 class Recognizer:
@@ -65,12 +65,14 @@ class Recognizer:
         """Read a picture, or several at once.
 
         Args:
-            pictures: files, Pillow's pictures, or arrays (H, W) or (H, W, 3) uint8: drawings or photos.
+            pictures: files or their content, Pillow's pictures, or arrays: (H, W) grey, or (H, W, channels) with 2
+                (grey and alpha), 3 (RGB) or 4 (RGBA); uint8, uint16, or floats from 0 to 1. However one picture comes,
+                it is read the same.
 
         Raises:
             UserError: one of them cannot be read, or nothing is written in it.
         """
-        if isinstance(pictures, Sequence) and not isinstance(pictures, str):
+        if isinstance(pictures, Sequence) and not isinstance(pictures, str | bytes):
             return self.read(np.stack([self.prepare(picture) for picture in pictures])) if len(pictures) else []
         return self.read(self.prepare(pictures)[None])[0]
 
@@ -84,11 +86,14 @@ class Recognizer:
         Raises:
             UserError: it cannot be read, or nothing is written in it.
         """
+        if not isinstance(picture, str | Path | bytes | Image.Image | np.ndarray):
+            raise UserError(f"A picture is a file, one of Pillow's, or an array, not {type(picture).__name__}.")
+        source = Path(picture) if isinstance(picture, str) else picture
         if self._preprocessing is not None:
-            return self._as_in_lab_4(picture)
+            return self._preprocessing.read(source).numpy()  # the very code that prepared the training pictures
         from lab_kit import photo
 
-        opened = _opened(picture)
+        opened = photo.open_picture(source, photo.OWN_WRITING)
         _, height, width = self.card.input_dims
         layout = self.card.preprocessing["layout"]
         if layout == "line":
@@ -117,31 +122,3 @@ class Recognizer:
             wanted = ", ".join(str(size) for size in self.card.input_dims)
             raise UserError(f"This model reads (N, {wanted}) uint8, not {inputs.shape} {inputs.dtype}.")
         return self._network(np.ascontiguousarray(inputs))
-
-    def _as_in_lab_4(self, picture: Picture) -> np.ndarray:
-        """Prepare a picture with the very code that prepared the training pictures."""
-        if isinstance(picture, str | Path) and Path(picture).suffix.lower() == ".npy":
-            return self._preprocessing.read(Path(picture)).numpy()
-        return self._preprocessing.pixels(_opened(picture)).numpy()
-
-
-def _opened(picture: Picture) -> Image.Image:
-    if isinstance(picture, Image.Image):
-        return picture
-    if isinstance(picture, str | Path):
-        from lab_kit.photo import open_picture
-
-        return open_picture(Path(picture))
-    if (
-        isinstance(picture, np.ndarray)
-        and picture.dtype == np.uint8
-        and picture.size
-        and _is_grey_or_rgb(picture.shape)
-    ):
-        return Image.fromarray(picture)
-    what = f"{picture.shape} {picture.dtype}" if isinstance(picture, np.ndarray) else type(picture).__name__
-    raise UserError(f"A picture is a file, one of Pillow's, or an array (H, W) or (H, W, 3) uint8, not {what}.")
-
-
-def _is_grey_or_rgb(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))

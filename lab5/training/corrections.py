@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lab_kit.datasets.picture_files import PictureFile, find_pictures
+from lab_kit.datasets.picture_files import PictureFile, describe, find_pictures, read_all
+from lab_kit.datasets.picture_formats import open_image
 from lab_kit.errors import UserError
 from lab_kit.feedback.class_folders import label_from_folder
 from lab_kit.paths import readable
+from lab_kit.photo.picture_arrays import read_array
 from text_recognizer.data_config import DataConfig
 from text_recognizer.preprocessing import Preprocessing
+
+log = logging.getLogger(__name__)
 
 FEWEST = 10  # corrections of which some can be spared to test with
 
@@ -52,9 +57,18 @@ def read(folder: Path, config: DataConfig, held_out: float) -> Corrections:
     Raises:
         UserError: there are no pictures, a class is unknown to the run, or a picture is not one that its network saw.
     """
-    pictures = find_pictures(folder, 0.5, 0)
+    left_out: dict[Path, str] = {}
+    pictures = find_pictures(folder, left_out)
+    found = read_all(
+        lambda path: _pixels(path, config.input_dims), [folder / picture.file for picture in pictures], left_out
+    )
+    if left_out:
+        log.warning("%s", describe(left_out))
+    pictures = [picture for picture in pictures if folder / picture.file in found]
+    if not pictures:
+        raise UserError(f"{readable(folder)} has no pictures that can be read.")
     labels = [config.mapping.index(_label(picture, folder, config.mapping)) for picture in pictures]
-    images = torch.stack([_pixels(folder / picture.file, config.input_dims) for picture in pictures])
+    images = torch.stack([found[folder / picture.file] for picture in pictures])
     count = round(held_out * len(pictures)) if len(pictures) >= FEWEST else 0
     # By the file's name alone: a picture that tests today tests again when there are more.
     names = [picture.file.rpartition("/")[2] for picture in pictures]
@@ -89,11 +103,9 @@ def _pixels(path: Path, size: tuple[int, int, int]) -> Tensor:
 
 
 def _size_on_disk(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    if path.suffix.lower() == ".npy":
-        return np.load(path, allow_pickle=False).shape[:2]
-    with Image.open(path) as picture:
+    if (array := read_array(path)) is not None:
+        return array.shape[:2]
+    with open_image(path) as picture:
         return picture.size[::-1]
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -31,6 +30,7 @@ from lab_kit.experiment.interrupts import Interrupted, graceful_exit
 from lab_kit.experiment.record import RunRecord, run_facts
 from lab_kit.experiment.trainer import make_trainer
 from lab_kit.paths import readable
+from lab_kit.plain_console import PlainConsole
 from training import corrections, load_run
 from training.corrections import Corrections, Mixture
 from training.run_experiment import LOG_DIR, PACKAGES, Run, make_model
@@ -259,7 +259,7 @@ def _print(before: Figures, after: Figures) -> None:
     for name, words in names.items():
         if (count := getattr(before, name)[1]) > 0:
             table.add_row(f"{words} ({count:,})", *(_formatted(*getattr(each, name)) for each in (before, after)))
-    Console().print(table)
+    PlainConsole().print(table)
     lost = (before.validation[0] - after.validation[0]) / before.validation[1]
     if lost > MUCH:
         log.warning(

@@ -18,15 +18,16 @@ from training.interpretation import Scores, score
 REVIEW = "review.csv"
 
 
-def review(run: Path, port: int = 0, open_browser: bool = True) -> None:
+def review(run: Path, port: int = 0, open_browser: bool = True, public_name: list[str] | None = None) -> None:
     """Show a run's pictures in a web page on this computer, the highest losses first, to be reviewed by keyboard.
 
     Args:
         run: the folder of a run on your own pictures.
         port: of the page's address; 0 takes any that is free.
         open_browser: open the page in the browser.
+        public_name: the name of a proxy in front of the page, as in the browser's address.
     """
-    review_page.serve(queue_of(run), port=port, open_browser=open_browser)
+    review_page.serve(queue_of(run), port=port, open_browser=open_browser, public=public_name or ())
 
 
 def queue_of(run: str | Path) -> ReviewQueue:

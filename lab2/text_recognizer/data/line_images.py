@@ -8,8 +8,9 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from lab_kit.handwriting.pen_strokes import PenStrokes
-from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS
+from text_recognizer.data.character_mapping import ALPHANUMERIC, END, MAPPING, MARKS, PADDING, START
 from text_recognizer.data.dataset import ImageDataset
+from text_recognizer.data.sentence_generator import SentenceGenerator
 
 SIDE = 28  # pixels of a character's picture
 PEN_PICTURES = 200  # of each character that a dataset has no pictures of
@@ -66,6 +67,44 @@ class Glyphs:
         """Return a picture's index for each label (N, L): one line has one picture of each character."""
         chance = random.random((len(labels), len(self.first)))
         return self.first[labels] + (np.take_along_axis(chance, labels, axis=1) * self.count[labels]).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class LineWriter:
+    """Write sentences with pictures of characters; plain data, which can be sent to other processes.
+
+    Args:
+        sentences: where the text comes from.
+        min_overlap, max_overlap, with_start_end_tokens: as in `EMNISTLines`.
+    """
+
+    sentences: SentenceGenerator
+    min_overlap: float
+    max_overlap: float
+    with_start_end_tokens: bool
+
+    def write(self, count: int, glyphs: Glyphs, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Write lines that depend on `random` alone.
+
+        Returns:
+            images (count, 28 max_length columns, 28 rows) uint8, and labels (count, max_length) int64.
+        """
+        labels = self._labels(self.sentences.generate_codes(count, random))
+        overlap = random.uniform(self.min_overlap, self.max_overlap, count)
+        return write_lines(glyphs, glyphs.choose(labels, random), overlap), labels
+
+    def _labels(self, codes: np.ndarray) -> np.ndarray:
+        """Return classes (N, max_length) int64 for ASCII codes (N, characters)."""
+        class_of = np.zeros(128, dtype=np.int64)
+        class_of[[ord(name) for name in MAPPING if len(name) == 1]] = [i for i, c in enumerate(MAPPING) if len(c) == 1]
+        class_of[0] = MAPPING.index(PADDING)
+        labels = class_of[codes]
+        if not self.with_start_end_tokens:
+            return labels
+        labels = np.pad(labels, ((0, 0), (1, 1)), constant_values=MAPPING.index(PADDING))
+        labels[:, 0] = MAPPING.index(START)
+        labels[np.arange(len(labels)), 1 + (codes > 0).sum(axis=1)] = MAPPING.index(END)
+        return labels
 
 
 def write_lines(glyphs: Glyphs, chosen: np.ndarray, overlap: np.ndarray) -> np.ndarray:

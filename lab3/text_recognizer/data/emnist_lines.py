@@ -15,9 +15,9 @@ from lab_kit.errors import UserError
 from lab_kit.handwriting import pen_set
 from text_recognizer.data import emnist
 from text_recognizer.data.base_data_module import BaseDataModule, Source
-from text_recognizer.data.character_mapping import ALPHANUMERIC, END, MAPPING, PADDING, START
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING
 from text_recognizer.data.dataset import ImageDataset
-from text_recognizer.data.line_images import SIDE, Glyphs, write_lines
+from text_recognizer.data.line_images import SIDE, Glyphs, LineWriter
 from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.data_config import DataConfig
 
@@ -87,6 +87,7 @@ class EMNISTLines(BaseDataModule):
         self.emnist = emnist.EMNIST(source=source, seed=seed)
         text_length = max_length - 2 if with_start_end_tokens else max_length
         self.sentences = SentenceGenerator(text_length, keep_marks, source, seed)
+        self.writer = LineWriter(self.sentences, min_overlap, max_overlap, with_start_end_tokens)
 
     def config(self) -> DataConfig:
         return DataConfig((1, SIDE, SIDE * self.max_length), (self.max_length, 1), MAPPING)
@@ -108,7 +109,10 @@ class EMNISTLines(BaseDataModule):
             for split in self.sizes
             if f"{split}_images" in arrays
         }
-        return {"train": FreshLines(self, self.glyphs(real, ["train"])["train"]), **splits} if self.fresh else splits
+        if self.fresh:
+            glyphs = self.glyphs(real, ["train"])["train"]
+            splits["train"] = FreshLines(self.writer, glyphs, self.sizes["train"], self.seed)
+        return splits
 
     def source_description(self, real: bool) -> str:
         return f"{super().source_description(real)}; sentences: {self.sentences.source_used}"
@@ -149,33 +153,10 @@ class EMNISTLines(BaseDataModule):
                 labels = np.empty((size, self.max_length), dtype=np.uint8)
                 for start in range(0, size, LINES_PER_STEP):
                     part = slice(start, min(start + LINES_PER_STEP, size))
-                    images[part], labels[part] = self.write(part.stop - part.start, glyphs[split], random)
+                    images[part], labels[part] = self.writer.write(part.stop - part.start, glyphs[split], random)
                     progress.update(part.stop - part.start)
                 arrays |= {f"{split}_images": images, f"{split}_labels": labels}
         return arrays
-
-    def write(self, count: int, glyphs: Glyphs, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Write lines that depend on `random` alone.
-
-        Returns:
-            images (count, 28 max_length columns, 28 rows) uint8, and labels (count, max_length) int64.
-        """
-        labels = self._labels(self.sentences.generate_codes(count, random))
-        overlap = random.uniform(self.min_overlap, self.max_overlap, count)
-        return write_lines(glyphs, glyphs.choose(labels, random), overlap), labels
-
-    def _labels(self, codes: np.ndarray) -> np.ndarray:
-        """Return classes (N, max_length) int64 for ASCII codes (N, characters)."""
-        class_of = np.zeros(128, dtype=np.int64)
-        class_of[[ord(name) for name in MAPPING if len(name) == 1]] = [i for i, c in enumerate(MAPPING) if len(c) == 1]
-        class_of[0] = MAPPING.index(PADDING)
-        labels = class_of[codes]
-        if not self.with_start_end_tokens:
-            return labels
-        labels = np.pad(labels, ((0, 0), (1, 1)), constant_values=MAPPING.index(PADDING))
-        labels[:, 0] = MAPPING.index(START)
-        labels[np.arange(len(labels)), 1 + (codes > 0).sum(axis=1)] = MAPPING.index(END)
-        return labels
 
 
 class FreshLines(Dataset):
@@ -187,16 +168,16 @@ class FreshLines(Dataset):
 
     endless = True
 
-    def __init__(self, lines: EMNISTLines, glyphs: Glyphs) -> None:
-        self.lines, self.glyphs = lines, glyphs
+    def __init__(self, writer: LineWriter, glyphs: Glyphs, size: int, seed: int) -> None:
+        self.writer, self.glyphs, self.size, self.seed = writer, glyphs, size, seed
 
     def __len__(self) -> int:
-        return self.lines.sizes["train"]
+        return self.size
 
     def __getitems__(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
         """Return a batch: pictures (B, 1, 28, 28 max_length) float32 and labels (B, max_length) int64."""
-        random = np.random.default_rng((self.lines.seed, *(int(index) for index in indices)))
-        images, labels = self.lines.write(len(indices), self.glyphs, random)
+        random = np.random.default_rng((self.seed, *(int(index) for index in indices)))
+        images, labels = self.writer.write(len(indices), self.glyphs, random)
         return ImageDataset(torch.from_numpy(images).transpose(1, 2), torch.from_numpy(labels)).__getitems__(
             range(len(indices))
         )

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lab_kit.checks import check_at_least, check_one_of
 from lab_kit.datasets.batch_index_sampler import BatchIndexSampler, identity_collate
+from lab_kit.datasets.batch_loader import BatchLoader
 from lab_kit.datasets.describe import describe_data
 from lab_kit.datasets.raw_data import RawData, Source, explain_disk_errors, find_or_download
 from lab_kit.errors import UserError
@@ -19,7 +20,8 @@ from text_recognizer.data_config import DataConfig as DataConfig
 class BaseDataModule(pl.LightningDataModule):
     """A dataset that Lightning can train on: `prepare_data` once per machine, `setup` once per process.
 
-    A subclass names its dataset, returns its `config()`, and says how to `_prepare` and `_load` it.
+    A subclass names its dataset, returns its `config()`, and says how to `_prepare` and `_load` it. One that makes its
+    pictures in code has no `dataset`, and nothing to prepare.
 
     Args:
         batch_size: pictures in a batch; with several processes, in a batch of each.
@@ -30,7 +32,7 @@ class BaseDataModule(pl.LightningDataModule):
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
-    dataset: ClassVar[str]  # its folder in the data root
+    dataset: ClassVar[str | None] = None  # its folder in the data root
     task: ClassVar[str] = "character"  # what a picture shows
     has_stand_in: ClassVar[bool] = False  # whether pen strokes can take its place
     mean: ClassVar[float] = 0.0
@@ -51,6 +53,8 @@ class BaseDataModule(pl.LightningDataModule):
         check_one_of(get_args(Source), source=source)
         if source == "pen" and not self.has_stand_in:
             raise UserError(f"{type(self).__name__} has no pen-stroke stand-in: leave out source 'pen'.")
+        if source == "download" and self.dataset is None:
+            raise UserError(f"{type(self).__name__} is not to be downloaded: leave out source 'download'.")
         self.batch_size, self.num_workers, self.source, self.seed = batch_size, num_workers, source, seed
         self.augment = augment
         self.splits: dict[str, Dataset] = {}  # train, val, test: filled by setup()
@@ -65,7 +69,7 @@ class BaseDataModule(pl.LightningDataModule):
 
     def _ready(self) -> bool:
         """Return whether the real data is on disk, processed or as downloaded."""
-        return RawData.load(self.dataset).present()
+        return self.dataset is None or RawData.load(self.dataset).present()
 
     def _prepare(self, real: bool) -> None:
         """Verify and process the downloaded files (`real`), or draw the stand-in, and keep the result on disk."""
@@ -76,6 +80,8 @@ class BaseDataModule(pl.LightningDataModule):
 
     def source_description(self, real: bool) -> str:
         """Return where the data comes from, for people."""
+        if self.dataset is None:
+            return f"made by {type(self).__name__}"
         raw = RawData.load(self.dataset)
         return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
 
@@ -83,7 +89,7 @@ class BaseDataModule(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Bring the data to this machine's disk; raises UserError where it cannot be had, or is damaged."""
-        if not self.splits:
+        if not self.splits and self.dataset is not None:
             stand_in = "Embedded pen-stroke handwriting stands" if self.has_stand_in else None
             with explain_disk_errors():
                 self._prepare(find_or_download(RawData.load(self.dataset), self.source, self._ready(), stand_in))
@@ -138,7 +144,7 @@ class BaseDataModule(pl.LightningDataModule):
         rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         order = {"shuffle": shuffle, "seed": self.seed, "endless": getattr(data, "endless", False)}
         share = {"drop_last": self.drop_last and shuffle, "rank": rank, "processes": processes}
-        return DataLoader(
+        return BatchLoader(
             data,
             batch_sampler=BatchIndexSampler(len(data), self.batch_size, **order, **share),
             collate_fn=identity_collate,

@@ -4,7 +4,6 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +14,16 @@ from torch import Tensor
 
 from lab_kit.absolute_path import AbsolutePath
 from lab_kit.checks import check_at_least
-from lab_kit.datasets.picture_channels import channels_of
-from lab_kit.datasets.picture_files import PictureFile, find_pictures
+from lab_kit.datasets.picture_files import (
+    PictureFile,
+    check_classes,
+    describe,
+    find_pictures,
+    read_all,
+    with_validation,
+)
 from lab_kit.errors import UserError
+from lab_kit.experiment.distributed import rank
 from lab_kit.paths import readable
 from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.dataset import ImageDataset
@@ -110,6 +116,7 @@ class ImageFolder(BaseDataModule):
         self.split_seed, self.val_fraction, self.flip = split_seed, val_fraction, flip
         self.preprocessing: Preprocessing | None = None  # filled by setup()
         self._found: list[tuple[Path, PictureFile]] | None = None  # which folder, and which picture in it
+        self._left_out: dict[Path, str] = {}  # files that are no pictures, or broken, each with the reason
 
     def config(self) -> DataConfig:
         """Return the shapes and the classes, which are the names of the folders.
@@ -128,7 +135,7 @@ class ImageFolder(BaseDataModule):
         """Decode all pictures into memory.
 
         Raises:
-            UserError: one of them cannot be read, or they do not fit into memory.
+            UserError: none of a class can be read, or they do not fit into memory.
         """
         if self.splits:
             return
@@ -139,9 +146,15 @@ class ImageFolder(BaseDataModule):
                 f"{len(pictures):,} pictures of {self.image_size} x {self.image_size} take {needed / 2**30:.0f} GiB of "
                 "memory: choose a smaller --image_size."
             )
-        with ThreadPoolExecutor() as threads:
-            paths = (folder / picture.file for folder, picture in pictures)
-            images = torch.stack(list(threads.map(rough.read, paths)))
+        read = read_all(rough.read, [folder / picture.file for folder, picture in pictures], self._left_out)
+        if len(read) < len(pictures):  # some are broken: as if they were not there
+            self._found = None
+            pictures = self.pictures()
+            if self.config().mapping != mapping:
+                raise UserError(f"All training pictures of a class are broken. {describe(self._left_out)}")
+        images = torch.stack([read[folder / picture.file] for folder, picture in pictures])
+        if self._left_out and rank() == 0:
+            log.warning("%s To move aside what is broken: lab_kit.curation.verify.", describe(self._left_out))
         labels = torch.tensor([mapping.index(picture.label) for _, picture in pictures])
         of = {
             split: torch.tensor([k for k, (_, picture) in enumerate(pictures) if picture.split == split], dtype=int)
@@ -179,22 +192,15 @@ class ImageFolder(BaseDataModule):
             return self._found
         if self.folder is None:
             raise UserError("Which pictures? Add --folder FOLDER; it has one sub-folder per class.")
-        found = [(self.folder, picture) for picture in find_pictures(self.folder, self.val_fraction, self.split_seed)]
+        own = with_validation(find_pictures(self.folder, self._left_out), self.val_fraction, self.split_seed)
+        found = [(self.folder, picture) for picture in own]
         if self.test_folder is not None:
             if self.test_folder.resolve() == self.folder.resolve():
                 raise UserError("--test_folder is --folder: what was learned by heart cannot be tested. Leave it out.")
-            tests = find_pictures(self.test_folder, self.val_fraction, self.split_seed)
+            tests = find_pictures(self.test_folder, self._left_out)
             found = [(folder, picture) for folder, picture in found if picture.split != "test"]
             found += [(self.test_folder, replace(picture, split="test")) for picture in tests]
-        classes = {picture.label for _, picture in found if picture.split == "train"}
-        for folder, picture in found:
-            if picture.label not in classes:
-                raise UserError(
-                    f"{readable(folder / picture.file)} is of the class {picture.label}, "
-                    "of which there are no training pictures."
-                )
-        if len(classes) < 2:
-            raise UserError(f"{readable(self.folder)} has one class only, {min(classes)}: add a folder for another.")
+        check_classes(found, self._left_out)
         self._found = found
         return found
 
@@ -202,7 +208,7 @@ class ImageFolder(BaseDataModule):
         if self.channels is None:
             fixed = {"characters": 1, "imagenet": 3}.get(self.statistics)
             # Grey and coloured pictures mixed: all of them become coloured ones.
-            self.channels = fixed or max(channels_of(folder / picture.file) for folder, picture in self.pictures())
+            self.channels = fixed or max(picture.channels for _, picture in self.pictures())
         return self.channels
 
     def _digest(self) -> str:
