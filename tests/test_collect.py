@@ -1,6 +1,7 @@
 """Collecting from a web that misbehaves: every good picture comes, every bad address gets its reason."""
 
 import csv
+import re
 import shutil
 import signal
 import ssl
@@ -19,7 +20,7 @@ from PIL import Image
 from lab_kit.curation import collect as collect_module
 from lab_kit.curation.address_lists import read_lists
 from lab_kit.curation.collect import Collection, collect
-from lab_kit.curation.fetch import FetchError, FetchLimits, check_address
+from lab_kit.curation.fetch import HEADERS, FetchError, FetchLimits, check_address
 from lab_kit.curation.names import class_folder_name, class_name_from_term, file_stem_from_url
 from lab_kit.curation.practice.make_set import HTML_PAGE
 from lab_kit.curation.practice.web import BAD, PracticeWeb
@@ -333,6 +334,11 @@ def test_tables_are_read_as_spreadsheets_write_them(tmp_path, content):
     (tmp_path / "urls.csv").write_bytes(content)
     rows = [(row.label, row.url) for row in read_lists(tmp_path / "urls.csv")]
     assert rows == [("sonne", "http://a.b/1.jpg"), ("Stern", "http://a.b/2.jpg")]
+
+
+def test_servers_are_asked_for_formats_that_every_program_reads():
+    asked = re.findall(r"image/(\w+)", HEADERS["Accept"])
+    assert asked == ["jpeg", "png", "webp"]  # and not for AVIF, which many servers would send then
 
 
 def test_an_address_may_have_the_mark_that_is_between_fields(tmp_path):
