@@ -9,11 +9,15 @@ from lab_kit.errors import UserError
 
 WIDTH = 120
 SETTINGS = ("about", "needs")  # of a package; all else in its table are modules
-# What a package does where the package that it needs is missing. The program must not go on to a traceback.
+# What a package does where the package that it needs is missing, or where it is imported as `lab1.training`: what it
+# imports itself would be other code. The program must not go on, to a traceback or silently.
 CHECK = """
 import importlib.util
 import sys
 
+if __name__ != "{dotted}":
+    sys.stderr.write(f"error: {{__name__}} would find the code of another lab. Change to its folder first (cd).\\n")
+    sys.exit(2)
 for package in {needs}:
     if importlib.util.find_spec(package) is None:
         sys.stderr.write(f"error: {{package}} is not installed. Run: make setup, then source .venv/bin/activate\\n")
@@ -95,7 +99,9 @@ def _text(package: str, table: dict, modules: dict[str, list[str]]) -> str:
     dotted = package.replace("/", ".")
     blocks = [f'"""{table["about"]}"""']
     if "needs" in table:
-        blocks.append(CHECK.strip().format(needs="(" + ", ".join(f'"{name}"' for name in table["needs"]) + ")"))
+        blocks.append(
+            CHECK.strip().format(dotted=dotted, needs="(" + ", ".join(f'"{name}"' for name in table["needs"]) + ")")
+        )
     if modules:
         blocks.append("\n".join(_fold(f"from {dotted}.{module} import ", names) for module, names in modules.items()))
         exported = sorted((name for names in modules.values() for name in names), key=_like_the_linter)

@@ -11,6 +11,10 @@ class UserError(ValueError):
     program, and keeps its traceback.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows in place of a traceback: one line there, too."""
+        return [f"error: {' '.join(str(self).split())}"]
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the candidate that looks most like `name`, or an empty string."""

@@ -2,10 +2,15 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
+from lab_kit.errors import UserError
+
 DATA_VARIABLE = "TEXT_RECOGNIZER_DATA"
+MANIFEST = "labs.toml"  # in the repository's folder
 PACKAGE = "text_recognizer"  # every lab has a copy of it: the one that Python finds says which lab this is
+CODE = (PACKAGE, "training", "app")  # the packages of a lab; they lie side by side
 
 
 def code_root() -> Path:
@@ -14,13 +19,40 @@ def code_root() -> Path:
     return Path(spec.origin).resolve().parent.parent if spec is not None and spec.origin else Path.cwd()
 
 
+def code_folder_of(package: str) -> Path | None:
+    """Return the folder in which a package lies that has been imported; None if it has not."""
+    places = list(getattr(sys.modules.get(package), "__path__", []))
+    return Path(places[0]).resolve().parent if places else None
+
+
+def check_code_beside(module: str) -> None:
+    """Check that the code which a program has imported lies beside the program, and not in another lab.
+
+    Args:
+        module: name of the program's module, such as `__main__`.
+
+    Raises:
+        UserError: Python has found other code.
+    """
+    started = Path(getattr(sys.modules[module], "__file__", None) or "").resolve()
+    package = next((parent for parent in started.parents if parent.name in CODE), None)
+    if package is None:  # a program of the kit
+        return
+    for name in CODE:
+        if (found := code_folder_of(name)) not in (None, package.parent):
+            raise UserError(
+                f"{readable(started)} was started, but Python has found {name} in {found}, which is other code. "
+                f"Change the folder first (cd {package.parent}), then: python -m {package.name}.{started.stem}"
+            )
+
+
 def project_root() -> Path:
     """Return the repository's folder, found by walking up to `labs.toml`.
 
     A lab that was copied away from the repository finds no `labs.toml`; it is a project of its own.
     """
     start = code_root()
-    return next((folder for folder in (start, *start.parents) if (folder / "labs.toml").is_file()), start)
+    return next((folder for folder in (start, *start.parents) if (folder / MANIFEST).is_file()), start)
 
 
 def data_root() -> Path:

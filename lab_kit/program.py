@@ -10,6 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser
 
 from lab_kit.errors import UserError, nearest
+from lab_kit.paths import check_code_beside
 
 
 def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
@@ -33,6 +34,7 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)
     parser.add_function_arguments(function, None, as_positional=True)
     try:
+        check_code_beside(function.__module__)
         settings = parser.parse_args(_as_declared(parser, sys.argv[1:] if arguments is None else arguments))
         function(**vars(settings))
     except ArgumentError as error:
@@ -75,7 +77,8 @@ def _one_line(parser: ArgumentParser, message: str) -> str:
             return f"There is no flag {flag}.{nearest(flag, flags)}"
     if wrong := re.search(r'key "(\w+)": .* Got value: (.*)', " ".join(message.split())):
         return f"{wrong[1]} cannot be '{wrong[2]}'."
-    return " ".join(message.split()).rstrip(".").capitalize() + "."
+    text = " ".join(message.split()).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."  # capitalize() would write paths in lower case
 
 
 class _PlainFormatter(logging.Formatter):

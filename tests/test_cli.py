@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from lab_kit import program
 from lab_kit.errors import UserError
 from lab_kit.experiment import cli
 from training.run_experiment import PACKAGES, Run
@@ -120,3 +121,19 @@ def test_an_impossible_config_file_is_one_clear_line(config, content, message):
         parse("--config", config(content))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_path_in_an_error_keeps_its_capitals(capsys):
+    def tidy(folder: str) -> None:
+        """Tidy up.
+
+        Args:
+            folder: which.
+        """
+
+    with pytest.raises(SystemExit, match="2"):
+        program.run(tidy, ["/Data/Mine", "/Data/Of Somebody"])
+    error = capsys.readouterr().err
+    assert "/Data/Of Somebody" in error
+    assert error.startswith("error: U")
+    assert error.count("\n") == 1

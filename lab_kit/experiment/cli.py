@@ -18,6 +18,7 @@ from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, chec
 from lab_kit.experiment.config_file import ConfigFile, NotPlainError, check_plain, read_config_file
 from lab_kit.experiment.flag_errors import explain
 from lab_kit.experiment.registry import Packages, class_names, find_class, lit_class
+from lab_kit.paths import check_code_beside
 
 # What the program sets itself, or what would take away the run folder.
 NOT_TRAINER_FLAGS = {
@@ -186,6 +187,7 @@ def _with_explicit_booleans(parser: ArgumentParser, arguments: Sequence[str]) ->
 def run_program(program: Callable[[Sequence[str]], None]) -> None:
     """Run `program(arguments)`; end with one line and exit code 2 where the user can put things right."""
     try:
+        check_code_beside(program.__module__)
         program(sys.argv[1:])
     except (UserError, MisconfigurationException) as error:  # Lightning's word for flags that do not fit together
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
