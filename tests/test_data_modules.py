@@ -1,3 +1,5 @@
+import gzip
+import hashlib
 import logging
 
 import numpy as np
@@ -97,6 +99,59 @@ def test_fashion_mnist_has_no_stand_in_and_says_what_to_put_where():
         ready(FashionMNIST())
     with pytest.raises(UserError, match="no pen-stroke stand-in"):
         FashionMNIST(source="pen")
+
+
+def unpacked_like_safari(path):
+    return path.with_suffix("")
+
+
+def unpacked_like_kaggle(path):
+    return path.with_name(path.stem.replace("-idx", ".idx"))
+
+
+def unpacked_into_folders(path):
+    return path.with_suffix("") / path.stem
+
+
+@pytest.mark.parametrize("place", [unpacked_like_safari, unpacked_like_kaggle, unpacked_into_folders])
+def test_files_that_a_browser_has_unpacked_are_read(small_mnist, data_root, place, caplog):
+    metadata = data_root / "raw" / "mnist" / "metadata.toml"
+    for path in (data_root / "downloaded" / "mnist").glob("*.gz"):
+        content = gzip.decompress(path.read_bytes())
+        digest = hashlib.sha256(content).hexdigest()
+        unpacked = f'unpacked = {{ size = {len(content)}, sha256 = "{digest}" }}'
+        metadata.write_text(metadata.read_text().replace(f'"{path.name}"', f'"{path.name}"\n{unpacked}'))
+        place(path).parent.mkdir(exist_ok=True)
+        place(path).write_bytes(content)
+        path.unlink()
+    data = ready(MNIST())
+    assert "small mnist" in data.source_used
+    assert "THIS IS NOT" not in caplog.text
+    assert np.array_equal(data.splits["test"].images.numpy(), small_mnist["t10k-images-idx3-ubyte.gz"])
+    changed = place(data_root / "downloaded" / "mnist" / "t10k-labels-idx1-ubyte.gz")
+    changed.write_bytes(changed.read_bytes()[:-1] + b"\x09")
+    with pytest.raises(UserError, match=r"labels.* is damaged: its sha256 is not the published one\. Replace it"):
+        MNIST().prepare_data()
+    changed.unlink()
+    with pytest.raises(UserError, match=r"put t10k-labels-idx1-ubyte\.gz into"):
+        MNIST(source="download").prepare_data()
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (MNIST, "t10k-labels-idx1-ubyte (1).gz"), (MNIST, "archive"), (EMNIST, "gzip"),
+        (FashionMNIST, "train-images-idx3-ubyte"),
+    ],
+)  # fmt: skip
+def test_what_lies_beside_the_place_of_the_files_is_named(cls, name, data_root):
+    folder = data_root / "downloaded" / cls.dataset
+    (folder / name).mkdir(parents=True)
+    (folder / "gzip.zip.lock").touch()
+    source = "auto" if cls is FashionMNIST else "download"
+    with pytest.raises(UserError) as error:
+        cls(source=source).prepare_data()
+    assert f"named and packed as published (what is there: {name})" in str(error.value)
 
 
 def test_fashion_mnist_reads_its_files(data_root):

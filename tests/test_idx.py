@@ -21,7 +21,8 @@ def read(content: bytes, size=(3, 4), at_most=10):
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=3), st.integers(0, 2**32 - 1))
 def test_reads_what_a_naive_writer_wrote(shape, seed):
     array = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    assert np.array_equal(read(gzip.compress(idx_bytes(array)), tuple(shape[1:])).numpy(), array)
+    for content in (gzip.compress(idx_bytes(array)), idx_bytes(array)):  # as published, and unpacked by a browser
+        assert np.array_equal(read(content, tuple(shape[1:])).numpy(), array)
 
 
 GOOD = idx_bytes(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
@@ -50,6 +51,10 @@ def header(*shape: int) -> bytes:
         pytest.param(gzip.compress(header(2**31, 28, 28)), "2,147,483,648 x 28 x 28", id="terabytes announced"),
         pytest.param(gzip.compress(GOOD[:-1]), "only 23", id="a byte too few"),
         pytest.param(gzip.compress(GOOD + b"x"), "more bytes", id="a byte too many"),
+        pytest.param(GOOD[:-1], "only 23", id="unpacked, a byte too few"),
+        pytest.param(GOOD + b"x", "more bytes", id="unpacked, a byte too many"),
+        pytest.param(GOOD[:3], "not the expected IDX file", id="unpacked, half a magic"),
+        pytest.param(header(2**31, 28, 28), "2,147,483,648 x 28 x 28", id="unpacked, terabytes announced"),
         pytest.param(PACKED[:-9], "breaks off", id="gzip cut short"),
         pytest.param(PACKED[:-1], "breaks off", id="gzip without its end"),
         pytest.param(PACKED[:20] + b"\xff\xff" + PACKED[22:], "damaged", id="gzip damaged"),

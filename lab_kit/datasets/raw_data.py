@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from lab_kit.atomic_write import UNFINISHED
 from lab_kit.datasets.download import DownloadError, RawFile
 from lab_kit.errors import UserError
 from lab_kit.paths import data_root, metadata_file, readable
@@ -62,7 +63,7 @@ class RawData:
             UserError: the dataset has no such file.
         """
         for file in self.files:
-            if file.path.name == name:
+            if file.path.name == name or file.path in _unpacked_paths(self.folder / name):
                 return file.path
         raise UserError(f"{readable(metadata_file(self.name))} does not list {name}, a part of {self.title}.")
 
@@ -77,8 +78,18 @@ class RawData:
 
     def manual_instructions(self) -> str:
         """Return instructions for a user without a network who can copy the files."""
-        names = ", ".join(file.path.name for file in self.files)
-        return f"To use the real {self.title}, put {names} into {readable(self.folder)}"
+        missing = [file.path.name for file in self.files if not file.path.is_file()]
+        names = ", ".join(missing or [file.path.name for file in self.files])
+        instructions = f"To use the real {self.title}, put {names} into {readable(self.folder)}"
+        if others := self._other_files():
+            instructions += f", named and packed as published (what is there: {', '.join(others[:4])})"
+        return instructions
+
+    def _other_files(self) -> list[str]:
+        """Return what else is in the folder: perhaps the files under other names, or unpacked by a browser."""
+        own, used = (".lock", ".bad", UNFINISHED), {file.path.name for file in self.files}
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted(path.name for path in found if path.suffix not in own and path.name not in used)
 
 
 @contextmanager
@@ -135,7 +146,23 @@ def _file_from_entry(file: object, folder: Path) -> RawFile:
             and re.fullmatch("[0-9a-f]{64}", digest)
             and all(isinstance(url, str) and urlsplit(url).scheme in ("http", "https") for url in urls)
         ):
-            return RawFile(folder / name, size, digest, tuple(urls))
+            packed = RawFile(folder / name, size, digest, tuple(urls))
+            return packed if packed.path.exists() else _unpacked(packed, file.get("unpacked")) or packed
     raise ValueError(
         "each file needs a filename without folders, a size in bytes, a sha256 in lowercase hex, and a list of urls"
     )
+
+
+def _unpacked(packed: RawFile, entry: object) -> RawFile | None:
+    """Return the file that a browser has unpacked while it downloaded `packed`, if the metadata describes that, too."""
+    match entry:
+        case {"size": int(size), "sha256": str(digest)}:
+            paths = (path for path in _unpacked_paths(packed.path) if path.is_file() and path.stat().st_size == size)
+            return next((RawFile(path, size, digest, urls=()) for path in paths), None)
+    return None
+
+
+def _unpacked_paths(packed: Path) -> list[Path]:
+    """Return where the content of `<name>.gz` may lie: as Safari unpacks it, and as Kaggle publishes MNIST."""
+    path = packed.with_suffix("")
+    return [path, path.with_name(path.name.replace("-idx", ".idx")), path / path.name]
