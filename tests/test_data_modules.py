@@ -147,7 +147,8 @@ def test_files_that_a_browser_has_unpacked_are_read(small_mnist, data_root, plac
 def test_what_lies_beside_the_place_of_the_files_is_named(cls, name, data_root):
     folder = data_root / "downloaded" / cls.dataset
     (folder / name).mkdir(parents=True)
-    (folder / "gzip.zip.lock").touch()
+    for ours in ("gzip.zip.lock", ".DS_Store"):
+        (folder / ours).touch()
     source = "auto" if cls is FashionMNIST else "download"
     with pytest.raises(UserError) as error:
         cls(source=source).prepare_data()

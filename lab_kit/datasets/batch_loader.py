@@ -51,23 +51,30 @@ class BatchLoader(DataLoader):
             self.multiprocessing_context = _start_method()
         if self._iterator is None:  # else its workers are there already
             self._check_shared_memory()
-        try:
-            with explain_worker_errors():
-                yield from super().__iter__()
-        except (ConnectionError, EOFError) as error:  # half a batch, and nobody there to send the rest
-            raise UserError(ENDED) from error
+        with explain_worker_errors():
+            try:
+                batches = super().__iter__()
+            except OSError as error:
+                raise UserError(
+                    f"The workers that prepare batches cannot be started ({error.strerror or error}): "
+                    "take fewer --num_workers (0 needs none)."
+                ) from error
+            try:
+                yield from batches
+            except (ConnectionError, EOFError) as error:  # half a batch, and nobody there to send the rest
+                raise UserError(ENDED) from error
 
     def _check_shared_memory(self) -> None:
         if not SHARED_MEMORY.is_dir():
             return
         size, memory = self._batch_bytes(), shutil.disk_usage(SHARED_MEMORY)
-        batches = self.prefetch_factor * self.num_workers + IN_HAND
-        if batches * size > memory.free:
+        batches = min(len(self), self.prefetch_factor * self.num_workers + IN_HAND)
+        if memory.total > 0 and batches * size > memory.free:  # a total of 0 means that there is no limit
             # Where training and validation take turns, both keep batches.
             fit = int(memory.total / size - IN_HAND) // (2 * self.prefetch_factor)
             raise UserError(
-                f"{self.num_workers} workers keep up to {batches} batches of {size / 1e6:,.1f} MB in shared memory. "
-                f"{SHARED_MEMORY} has {memory.free / 1e6:,.0f} MB free of {memory.total / 1e6:,.0f} MB: "
+                f"--num_workers {self.num_workers} keeps up to {batches} batches of {size / 1e6:,.1f} MB in shared "
+                f"memory. {SHARED_MEMORY} has {memory.free / 1e6:,.0f} MB free of {memory.total / 1e6:,.0f} MB: "
                 f"take --num_workers {max(0, min(fit, self.num_workers - 1))}, {MORE}"
             )
 

@@ -87,9 +87,9 @@ class RawData:
 
     def _other_files(self) -> list[str]:
         """Return what else is in the folder: perhaps the files under other names, or unpacked by a browser."""
+        names = sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
         own, used = (".lock", ".bad", UNFINISHED), {file.path.name for file in self.files}
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path.name for path in found if path.suffix not in own and path.name not in used)
+        return [name for name in names if not name.startswith(".") and not name.endswith(own) and name not in used]
 
 
 @contextmanager
