@@ -13,6 +13,7 @@ NOT_SPEED = (
     "browser",
     "circle",
     "corrections_kill",
+    "find_lr",
     "photos",
     "web_load",
 )  # claims of another kind

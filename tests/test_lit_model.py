@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -61,6 +63,18 @@ def test_every_optimizer_name_trains(name):
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):
         BaseLitModel(nn.Flatten(), CONFIG, **settings)
+
+
+@pytest.mark.parametrize("name", optimizer_names())
+def test_one_cycle_is_for_every_optimizer(name):
+    model = BaseLitModel(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), CONFIG, optimizer=name, one_cycle_max_lr=0.5)
+    model._trainer = SimpleNamespace(estimated_stepping_batches=10, gradient_clip_val=None)
+    chosen = model.configure_optimizers()
+    rates = []
+    for _ in range(9):
+        rates.append(chosen["optimizer"].param_groups[0]["lr"])
+        chosen["lr_scheduler"]["scheduler"].step()
+    assert max(rates) > 0.4 > rates[0]
 
 
 def test_one_cycle_is_stepped_with_every_batch_over_the_whole_run(small_mnist):

@@ -23,6 +23,11 @@ def fused_if_possible(name: str, trainer: pl.Trainer | None) -> dict[str, Any]:
     return {"fused": True} if name in FUSED and not clips else {}
 
 
+def has_momentum(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether there is a momentum that can fall while the learning rate rises."""
+    return bool({"momentum", "betas"} & optimizer.defaults.keys())
+
+
 def optimizer_names() -> list[str]:
     """Return the names of the optimizers in torch.optim that can train any network, given a learning rate."""
     # Abstract; needs a closure; for sparse gradients only; for matrices only.
