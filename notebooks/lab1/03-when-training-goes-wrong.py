@@ -232,7 +232,7 @@ axes.plot(found.rates, found.losses, color=BLUE)
 at = abs(found.rates - found.suggestion).argmin()
 axes.plot(found.suggestion, found.losses[at], "o", color=RED, markersize=10)
 axes.annotate(
-    f"steepest: {found.suggestion:.0e}",
+    f"suggested: {found.suggestion:.0e}",
     (found.suggestion, found.losses[at]),
     xytext=(12, 8),
     textcoords="offset points",
@@ -242,16 +242,16 @@ axes.set(
     xscale="log",
     xlabel="learning rate",
     ylabel="training loss (smoothed)",
-    title="Take the learning rate where the loss falls fastest",
+    title="Take the largest learning rate at which the loss still falls fast",
 )
-axes.set_ylim(0, 1.5 * found.losses[0])
+axes.set_ylim(bottom=0)
 plt.show()
 
 # %% [markdown]
 # How to read it, from left to right:
 #
 # - **flat**: too small, nothing happens;
-# - **falling**: these learning rates work. Take the one where it falls fastest, not the lowest point;
+# - **falling**: these learning rates work. Take the largest at which it still falls fast, not the lowest point;
 # - **rising**: too large. At the lowest point, it is nearly too large already.
 #
 # On the command line: `python training/run_experiment.py --data_class MNIST --model_class MLP --find_lr`.
