@@ -9,7 +9,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lab_kit.checks import check_positive
 from lab_kit.experiment.losses import MeanLoss, get_loss
-from lab_kit.experiment.optimizers import check_optimizer, fused_if_possible
+from lab_kit.experiment.optimizers import check_optimizer, fused_if_possible, has_momentum
 from text_recognizer.data_config import DataConfig
 
 
@@ -61,7 +61,10 @@ class BaseLitModel(pl.LightningModule):
         if self.one_cycle_max_lr is None:
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.one_cycle_max_lr, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimizer,
+            max_lr=self.one_cycle_max_lr,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            cycle_momentum=has_momentum(optimizer),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
