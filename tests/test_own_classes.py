@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from test_readmes import DRIVER
@@ -16,7 +17,7 @@ from lab_kit.errors import UserError
 from lab_kit.experiment import cli
 from lab_kit.experiment.registry import Packages
 from lab_kit.paths import project_root
-from text_recognizer import lit_models
+from text_recognizer import data, lit_models, models
 from training.run_experiment import Run, make_model
 
 ROOT = project_root()
@@ -249,6 +250,35 @@ def test_what_else_a_package_exports_is_in_nobodys_way(parse):
         "--model_class", "CNN", models="def helper(): ...\nSIZE = 3\nOther = MLP", exported=["helper", "SIZE"]
     )
     assert config.model_class.__name__ == "CNN"
+
+
+def test_a_way_of_learning_of_ones_own_is_found_by_its_loss_and_needs_its_learning_rates():
+    package = ModuleType("own_lit")
+
+    def helper(): ...
+
+    class Patient(lit_models.BaseLitModel):
+        own_loss = "patient"
+
+        def __init__(self, model, data_config, patience: int = 3, **kwargs):
+            super().__init__(model, data_config, **kwargs)
+
+    class Bare(lit_models.BaseLitModel):
+        own_loss = "bare"
+
+        def __init__(self, model, data_config):
+            super().__init__(model, data_config)
+
+    vars(package).update(helper=helper, Patient=Patient, Bare=Bare, BaseLitModel=lit_models.BaseLitModel)
+    package.__all__ = ["helper", "Patient", "Bare", "BaseLitModel"]
+    packages = Packages(data, models, package)
+    config = cli.parse(["--loss", "patient", "--patience", "5", "--lr", "0.5"], Run, packages)
+    assert config.lit_class is Patient
+    assert config.kwargs_for(Patient) == {
+        "patience": 5, "lr": 0.5, "loss": "patient", "optimizer": "Adam", "one_cycle_max_lr": None
+    }  # fmt: skip
+    with pytest.raises(UserError, match=r"Bare \(.*test_own_classes.py\) has no parameter lr, which every run needs"):
+        cli.parse(["--loss", "bare"], Run, packages)
 
 
 def test_a_flag_that_reaches_nobody_is_refused_in_a_config_file_too(parse, tmp_path):

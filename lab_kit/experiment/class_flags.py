@@ -21,6 +21,7 @@ from lab_kit.paths import readable
 
 Owners = dict[Callable, tuple[str, ...]]  # who brought which flags
 FRAMEWORKS = (nn.Module, pl.LightningDataModule, pl.LightningModule)
+MOST = 2**63 - 1
 # What `config.yaml` can hold, and a run can be repeated from.
 PLAIN = (bool, int, float, str, NoneType, list, tuple, dict, type, Path, Enum, timedelta)
 
@@ -74,10 +75,13 @@ def check_needed(owners: Owners, a_class: type, names: Sequence[str]) -> None:
 
 
 def check_values(settings: Namespace, owners: Owners) -> None:
-    """Raise UserError for a parameter whose value is an object: neither flags nor `config.yaml` can hold it."""
+    """Raise UserError for a value that neither flags nor `config.yaml` can hold, or no library can count to."""
     for function, names in owners.items():
         for name in names:
-            if not isinstance(settings.get(name), PLAIN):
+            value = settings.get(name)
+            if isinstance(value, int) and abs(value) > MOST:
+                raise UserError(f"--{name} {value} is too large.")
+            if not isinstance(value, PLAIN):
                 raise UserError(
                     f"--{name} of {described(function)} cannot be a flag, because its value is an object. "
                     "Let it be a number, a word, or true or false."

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -32,7 +33,6 @@ NOT_TRAINER_FLAGS = {
     "model_registry",
     "enable_checkpointing",
     "use_distributed_sampler",
-    "limit_predict_batches",  # there is no predicting
 }
 MOST_SEED = 2**32 - 1  # of numpy
 PATHS = ("load_checkpoint", "log_dir", "resume")
@@ -190,5 +190,18 @@ def run_program(program: Callable[[Sequence[str]], None]) -> None:
         check_code_beside(program.__module__)
         program(sys.argv[1:])
     except (UserError, MisconfigurationException) as error:  # Lightning's word for flags that do not fit together
-        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
-        sys.exit(2)
+        _end(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        _end(f"There is not enough memory: {error}. Make batches (--batch_size) or layers smaller.")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)  # the second of GPUs alone
+    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
+
+
+def _end(message: str) -> None:
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(2)

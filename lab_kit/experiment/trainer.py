@@ -56,7 +56,7 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
     ]
     try:
         trainer = pl.Trainer(**settings)
-    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
+    except (MisconfigurationException, ImportError, OverflowError, ValueError, TypeError) as error:
         raise UserError(f"The Trainer refuses these settings: {error}") from error
     check_launched(trainer)
     return trainer

@@ -34,6 +34,8 @@ def check_flags(settings: Any, run: Any) -> None:
     check_at_least(1, **some("accumulate_grad_batches", "check_val_every_n_epoch"))
     check_at_least(0, **some("gradient_clip_val", "log_every_n_steps", "min_epochs", "min_steps"))
     check_at_least(-1, **some("num_sanity_val_steps"))
+    if settings["limit_predict_batches"] is not None:
+        raise UserError("--limit_predict_batches has no effect, because there is no predicting: leave it out.")
     for name in ("limit_train_batches", "limit_test_batches", "val_check_interval", "max_steps"):
         if given.get(name) == 0:
             raise UserError(f"--{name} cannot be 0: leave it out, or make it larger.")
