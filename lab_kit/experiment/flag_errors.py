@@ -23,9 +23,10 @@ def explain(parser: ArgumentParser, message: str, packages: Packages, owners: Ow
         return f"There is no flag {flag}.{nearest(flag, flags)} All flags: run_experiment.py --help"
     if missing := re.search(r"argument (\S+): expected one argument", message):
         return f"{missing[1]} needs a value."
-    if needed := re.search(r"arguments are required: (\w+)", message):
-        owner = next((described(owner) for owner, names in owners.items() if needed[1] in names), "the program")
-        return f"--{needed[1]} must be given: {owner} has no default for it."
+    if needed := re.search(r"arguments are required: (\w+)|Option '(\w+)' is required", message):
+        flag = needed[1] or needed[2]
+        owner = next((described(owner) for owner, names in owners.items() if flag in names), "the program")
+        return f"--{flag} must be given: {owner} has no default for it."
     if key := re.search(r'(?:Parser key|Key|Option) "?\'?([\w.]+)', message):
         name = key[1]
         hint = next((getattr(action, "_typehint", None) for action in parser._actions if action.dest == name), None)
