@@ -149,9 +149,7 @@ def test_in_64_mb_of_shared_memory_too_many_workers_end_in_one_line_and_fewer_wo
     mount = 'mount -t tmpfs -o size=64m tmpfs /dev/shm && exec "$@"'
     ways = (["unshare", *flags, "sh", "-c", mount, "sh"] for flags in (["-m"], ["-rm"]))
     allowed = [way for way in ways if shutil.which(way[0]) and subprocess.run([*way, "true"]).returncode == 0]
-    if (
-        not allowed
-    ):  # as in most containers: there, the tests above and below try the same with a memory that is not real
+    if not allowed:  # as in most containers: the tests beside this one try the same with simulated memory
         return
     code = f"import sys; sys.path[:0] = {sys.path!r}; import {__name__} as test; test.in_64_mb()"
     done = subprocess.run([*allowed[0], sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
