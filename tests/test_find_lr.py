@@ -268,7 +268,7 @@ def test_it_says_where_nothing_stands_out(run, small_mnist, figures, monkeypatch
 def test_it_needs_batches(run, small_mnist, folder):
     code, text = run("--find_lr", "--limit_train_batches", "0")
     assert code == 2
-    assert "no training batches" in text
+    assert "--limit_train_batches cannot be 0" in text
     assert not folder.exists()
 
 

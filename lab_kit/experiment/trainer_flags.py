@@ -75,18 +75,24 @@ class EnoughBatches(pl.Callback):
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        batches = {
-            split: len(getattr(trainer.datamodule, f"{split}_dataloader")()) for split in ("train", "val", "test")
-        }
-        for split, count in batches.items():
+        for split in ("train", "val", "test"):
             limit = getattr(trainer, f"limit_{split}_batches")
-            if isinstance(limit, float) and 0 < limit * count < 1:
+            if not isinstance(limit, float) or not 0 < limit < 1:
+                continue
+            count = _batches(trainer, split)
+            if limit * count < 1:
                 flag = "overfit_batches" if trainer.overfit_batches and split != "test" else f"limit_{split}_batches"
                 raise UserError(
                     f"--{flag} {limit} leaves nothing of {count} {split} batches: give a whole number of batches, "
                     f"or a share of at least {1 / count:.2g}."
                 )
         limit, interval = trainer.limit_train_batches, getattr(trainer, "val_check_interval", None)  # or it is a time
-        count = min(batches["train"], limit) if isinstance(limit, int) else int(batches["train"] * limit)
-        if isinstance(interval, int) and interval > count and trainer.check_val_every_n_epoch is not None:
-            raise UserError(f"--val_check_interval {interval} is more than the {count} batches of an epoch.")
+        if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
+            count = _batches(trainer, "train")
+            count = min(count, limit) if isinstance(limit, int) else int(count * limit)
+            if interval > count:
+                raise UserError(f"--val_check_interval {interval} is more than the {count} batches of an epoch.")
+
+
+def _batches(trainer: pl.Trainer, split: str) -> int:
+    return len(getattr(trainer.datamodule, f"{split}_dataloader")())

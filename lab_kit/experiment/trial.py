@@ -9,6 +9,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.seed import isolate_rng
 from tqdm import tqdm
 
+from lab_kit.experiment.trainer_flags import EnoughBatches
+
 
 def trial_fit(
     trainer: pl.Trainer,
@@ -17,7 +19,7 @@ def trial_fit(
     callbacks: Sequence[pl.Callback],
     steps: int,
 ) -> None:
-    """Train for some steps, watched by these callbacks alone, and put everything back.
+    """Train for some steps, watched by these callbacks, and put everything back.
 
     The training set is gone through as often as that takes. Nothing is validated, logged or written to disk.
     Afterwards, even if it ends with an exception, model, trainer and random states are what they were.
@@ -26,7 +28,7 @@ def trial_fit(
     weights, progress = deepcopy(model.state_dict()), deepcopy(loop.state_dict())
     with (
         isolate_rng(),
-        _replaced(trainer, callbacks=[*callbacks, _Bar(steps)], loggers=[], limit_val_batches=0),
+        _replaced(trainer, callbacks=[EnoughBatches(), *callbacks, _Bar(steps)], loggers=[], limit_val_batches=0),
         _replaced(loop, max_epochs=trainer.current_epoch + steps),
         _replaced(loop.epoch_loop, max_steps=trainer.global_step + steps),
     ):
