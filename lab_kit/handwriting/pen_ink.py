@@ -38,12 +38,20 @@ def draw_ink(xy: Tensor, length: Tensor, width: Tensor, gain: Tensor) -> Tensor:
     Returns:
         (N, 28, 28) uint8, 255 for ink.
     """
-    grid = torch.arange(SIZE, dtype=torch.float32)
+    return exposed(draw_density(xy, length, width, SIZE, SIZE), gain[:, None, None])
+
+
+def draw_density(xy: Tensor, length: Tensor, width: Tensor, rows: int, columns: int) -> Tensor:
+    """Return the density of the ink (N, rows, columns), float32 of whole numbers; arguments as in `draw_ink`."""
     scale = 1 / width[..., None]
-    x = dab_profile(torch.sub(grid, xy[..., :1]).mul_(scale)).mul_(LEVELS_X).round_()
-    y = dab_profile(torch.sub(grid, xy[..., 1:]).mul_(scale))
+    x = dab_profile(torch.sub(torch.arange(columns, dtype=torch.float32), xy[..., :1]).mul_(scale))
+    y = dab_profile(torch.sub(torch.arange(rows, dtype=torch.float32), xy[..., 1:]).mul_(scale))
     dose = (length / width).clamp_(max=2).mul_(LEVELS_Y)
     y.mul_(dose[..., None]).round_()
-    density = y.transpose(1, 2) @ x
+    return y.transpose(1, 2) @ x.mul_(LEVELS_X).round_()
+
+
+def exposed(density: Tensor, gain: Tensor | float) -> Tensor:
+    """Return grey values (uint8) of ink of this density, overexposed by `gain`."""
     exposure = gain * (255 / (LINE_DOSE * LEVELS_X * LEVELS_Y))
-    return density.mul_(exposure[:, None, None]).clamp_(max=255).round_().to(torch.uint8)
+    return (density * exposure).clamp_(max=255).round_().to(torch.uint8)
