@@ -140,13 +140,17 @@ def test_paths_of_another_machine_are_read_as_if_the_files_lay_beside(tmp_path):
         "best_k_models": {rf"{theirs}\best.ckpt": torch.tensor(0.5)},
         "best_model_score": torch.tensor(0.5),
     }
-    AtomicCheckpointIO().save_checkpoint({"callbacks": {"a": state, "b": {"rows": []}}}, tmp_path / "last.ckpt")
-    read = AtomicCheckpointIO().load_checkpoint(tmp_path / "last.ckpt", weights_only=True)["callbacks"]
-    best = str(tmp_path.resolve() / "best.ckpt")
+    content, folder = {"callbacks": {"a": state, "b": {"rows": []}}}, tmp_path.resolve() / "checkpoints"
+    AtomicCheckpointIO().save_checkpoint(content, folder / "last.ckpt")
+    read = AtomicCheckpointIO().load_checkpoint(folder / "last.ckpt", weights_only=True)["callbacks"]
+    best = str(folder / "best.ckpt")
     assert read["b"] == {"rows": []}
     assert read["a"] == state | {
-        "dirpath": str(tmp_path.resolve()),
+        "dirpath": str(folder),
         "best_model_path": best,
         "kth_best_model_path": best,
         "best_k_models": {best: torch.tensor(0.5)},
     }
+    AtomicCheckpointIO().save_checkpoint(content, tmp_path / "of the learning-rate finder.ckpt")
+    kept = AtomicCheckpointIO().load_checkpoint(tmp_path / "of the learning-rate finder.ckpt", weights_only=True)
+    assert kept["callbacks"]["a"] == state

@@ -29,10 +29,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the content of the checkpoint `path`; the other arguments are those of TorchCheckpointIO."""
-        content = super().load_checkpoint(path, *args, **kwargs)
+        content, folder = super().load_checkpoint(path, *args, **kwargs), Path(path).parent
         for state in content.get("callbacks", {}).values():
-            if "best_model_path" in state:  # the state of a ModelCheckpoint, which forgets its scores in another folder
-                state.update(_beside(state, Path(path).parent.resolve()))
+            # A ModelCheckpoint forgets its scores in another folder. (The learning-rate finder keeps a file elsewhere.)
+            if "best_model_path" in state and PureWindowsPath(state["dirpath"]).name == folder.name:
+                state.update(_beside(state, folder.resolve()))
         return content
 
 
