@@ -149,6 +149,22 @@ def test_killed_at_any_moment_nothing_is_lost_and_the_next_run_finishes(pictures
 # Single files
 
 
+def test_a_link_beside_its_picture_is_no_copy_and_the_picture_stays(tmp_path, caplog):
+    folder = tmp_path / "pictures"
+    for number, name in enumerate(("a/z0.png", "a/z1.png", "b/z0.png", "b/z1.png")):
+        save(Image.effect_noise((64, 64), 100 + 20 * number), folder / name)
+    before = contents(folder)
+    (folder / "a" / "a0.png").symlink_to("z0.png")
+    (folder / "a" / "loop.png").symlink_to("loop.png")
+    (folder / "c").symlink_to("b")
+    verify(folder)
+    assert all((folder / name).is_file() for name in ("a/a0.png", "a/z0.png", "b/z0.png", "c/z1.png"))
+    assert "3 another name of a file that is there already (such as " in caplog.text
+    assert "in two classes" not in caplog.text
+    assert {path.name for path in folder.rglob("*.png")} >= {"z0.png", "z1.png", "a0.png"}
+    assert sum(before.values()) == 4
+
+
 def bomb() -> bytes:
     """A PNG that says it has 50,000 x 50,000 pixels."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +70,8 @@ def files_of_classes(folder: Path, left_out: dict[Path, str]) -> dict[str, tuple
     """Return all files in the class folders of a dataset, pictures or not: {file: (split, class)}, sorted.
 
     Beside the class folders lie reports and licences, which are none of the dataset's files. Pictures there are
-    `left_out`, and so are files whose names are not valid text.
+    `left_out`, and so are files whose names are not valid text, and links to files that are in the dataset already:
+    taken for a copy, the only picture could be removed.
     """
     splits = split_folders(folder)
     places = {file: split_and_class(file, splits) for file in list_files(folder)}
@@ -78,6 +80,9 @@ def files_of_classes(folder: Path, left_out: dict[Path, str]) -> dict[str, tuple
     files = {file: place for file, place in places.items() if place is not None}
     for file in [file for file in files if not _is_text(file)]:
         left_out[folder / file] = "a file whose name is not valid text"
+        del files[file]
+    for file in _second_names(folder, files):
+        left_out[folder / file] = "another name of a file that is there already"
         del files[file]
     return files
 
@@ -196,6 +201,14 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _second_names(folder: Path, files: Iterable[str]) -> list[str]:
+    """Return those of the files that lead to a file that another of them is, or leads to as well."""
+    root = os.path.realpath(folder)  # unlike Path.resolve, it also takes a link that leads to itself
+    real = {file: os.path.realpath(folder / file) for file in files}
+    ones = {place: file for file, place in real.items() if Path(place) == Path(root, file)}
+    return [file for file, place in real.items() if ones.setdefault(place, file) != file]
 
 
 def _random_order(file: str, seed: int) -> tuple[bytes, str]:
