@@ -150,7 +150,7 @@ def test_runs_on_colab_with_the_kit_installed_and_leaves_torch_and_numpy_alone(c
 def test_the_set_up_cell_is_short_and_never_asks_for_torch_or_numpy():
     for source in SOURCES.values():
         cell = notebooks.assemble(COURSE, source).cells[1].source
-        assert len(cell.splitlines()) <= 9
+        assert len(cell.splitlines()) <= 8
         assert COURSE.repository in cell
     lines = (ROOT / "requirements" / "colab.txt").read_text().splitlines()
     wanted = {re.split(r"[\[<>= ]", line)[0] for line in lines if line and not line.startswith("#")}

@@ -47,7 +47,7 @@ def explained(error: OSError, folder: Path, advice: str) -> str:
 
 
 def _failing_streams() -> Iterator[str]:
-    """Yield the names of the standard streams that do not take what is written to them, and close their mouths."""
+    """Yield the names of the standard streams that do not take what is written to them, and send them nowhere."""
     for stream, name in ((sys.stdout, "the standard output"), (sys.stderr, "the standard error")):
         try:
             stream.write("\n")

@@ -97,7 +97,7 @@ def line_paths(texts: Sequence[str], writers: Tensor, generator: torch.Generator
     joined = willing_to_join(characters.code, characters.word, style, random[:, -1])
     x, y = _letters(form, style, noise)
     x = x + _places(characters, x, style, noise)[:, None]
-    x, y = _on_the_line(x, y, style, noise, chance[line])
+    y = y + _heights(x, style, noise, chance[line])
     curves, joined = join_curves(torch.stack([x, y], dim=2), form, joined)
     x, y = torch.cat([curves[..., 0], x], dim=1), torch.cat([curves[..., 1], y], dim=1)
     lean = style["slant"] + 0.3 * style["turn"] + style["sway"] * noise["line_lean"][characters.word, 0]
@@ -136,13 +136,11 @@ def _places(characters: Characters, x: Tensor, style: dict[str, Tensor], noise: 
     return (left - left[characters.first][characters.line]).float()
 
 
-def _on_the_line(
-    x: Tensor, y: Tensor, style: dict[str, Tensor], noise: dict[str, Tensor], chance: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Put letters on a writing line that wanders and slopes; letters hop."""
+def _heights(x: Tensor, style: dict[str, Tensor], noise: dict[str, Tensor], chance: Tensor) -> Tensor:
+    """Return (M, 1) how far each letter is below a straight writing line: that wanders and slopes, and letters hop."""
     far = x.mean(dim=1, keepdim=True).double()
     wander = torch.zeros_like(far)
     for k, (pace, high) in enumerate(WAVES):
         wander += high * chance[:, 2 * k, None] * torch.sin(pace * far + 3 * chance[:, 2 * k + 1, None])
-    rise = style["wander"][:, None] * wander + style["slope"][:, None] * far
-    return x, y + rise.float() + style["hop"][:, None] * noise["line_hop"]
+    fall = style["wander"][:, None] * wander + style["slope"][:, None] * far
+    return fall.float() + style["hop"][:, None] * noise["line_hop"]
