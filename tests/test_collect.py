@@ -182,7 +182,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     lists = write_list(tmp_path / "urls.csv", [("star", f"https://127.0.0.1:{server.server_address[1]}/a.jpg")])
-    collect(lists, tmp_path / "pictures", **QUICK)
+    with pytest.raises(UserError, match="No picture was collected"):
+        collect(lists, tmp_path / "pictures", **QUICK)
     server.shutdown()
     assert report(tmp_path / "pictures")[0]["reason"].startswith("certificate not valid: self")
 
@@ -240,7 +241,8 @@ def test_a_full_disk_is_a_reason_and_no_end(web, tmp_path, monkeypatch):
 
     monkeypatch.setattr(collect_module, "write_bytes", full)
     lists = write_list(tmp_path / "urls.csv", [("star", f"{web.address}/pictures/0002.jpg")])
-    collect(lists, tmp_path / "pictures", **QUICK)
+    with pytest.raises(UserError, match="No picture was collected"):
+        collect(lists, tmp_path / "pictures", **QUICK)
     assert report(tmp_path / "pictures")[0]["reason"] == "cannot be written: No space left on device"
 
 
@@ -388,6 +390,19 @@ def test_lists_that_are_none_are_refused_in_one_line(tmp_path, capsys, content, 
     assert end.value.code == 2
     assert words in message
     assert message.count("\n") == 1
+
+
+def test_where_nothing_was_collected_nobody_is_sent_on(tmp_path, capsys):
+    (tmp_path / "urls.csv").write_text("class,url\nstar,file:///etc/passwd\n")
+    with pytest.raises(SystemExit) as end:
+        run(collect, [str(tmp_path / "urls.csv"), str(tmp_path / "pictures")])
+    out, err = capsys.readouterr()
+    assert end.value.code == 2
+    assert "No picture was collected" in err
+    assert "Next:" not in out
+    assert [row["reason"] for row in report(tmp_path / "pictures")] == [
+        "only http and https addresses are fetched, not file:"
+    ]
 
 
 def test_impossible_limits_are_refused(tmp_path):

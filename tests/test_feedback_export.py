@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import shlex
 import unicodedata
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_the_program_says_what_it_did_and_what_comes_next(store, tmp_path, capsy
             code = end.code
         return code, capsys.readouterr().err
 
-    out = tmp_path / "out"
+    out = tmp_path / "out [b] 😀"  # to be copied with the command, whatever it is called
     assert "There is no file" in run(tmp_path / "none.sqlite", out)[1]
     code, text = run(store.path, out)
     assert code == 2
@@ -173,7 +174,7 @@ def test_the_program_says_what_it_did_and_what_comes_next(store, tmp_path, capsy
     code, text = run(store.path, out, "--confirmed", "True")
     assert code == 0
     assert "2 new pictures, 0 were there already" in text
-    assert f"python -m training.fine_tune RUN {out}" in text
+    assert shlex.join(["python", "-m", "training.fine_tune", "RUN", str(out)]) in text
     (out / "manifest.csv").write_text("something,else\n1,2\n")
     assert "is not a manifest of this program" in run(store.path, out)[1]
     header = "file,label,read_as,confidence,model,how,when\n"

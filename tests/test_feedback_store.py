@@ -207,6 +207,23 @@ def test_one_waits_for_another_program_and_then_says_so(store, monkeypatch):
     keep(impatient)
 
 
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_RDLOCK])
+def test_a_disk_without_locks_is_called_so(tmp_path, code):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    with pytest.raises(UserError, match="its disk has no locks"), database.explain_errors(tmp_path / "kept.sqlite"):
+        raise error
+
+
+def test_a_file_that_was_emptied_is_said_to_be_emptied(store):
+    keep(store)
+    with contextlib.closing(sqlite3.connect(store.path)) as other:
+        other.execute("DROP TABLE picture")
+        other.commit()
+    with pytest.raises(UserError, match="it was emptied after this program had opened it"):
+        keep(store)
+
+
 def test_threads_and_processes_take_turns(store):
     code = (
         "import sys; sys.path[:0] = ['tests', '.']; import test_feedback_store as t; from pathlib import Path\n"

@@ -265,6 +265,14 @@ def test_it_says_where_nothing_stands_out(run, small_mnist, figures, monkeypatch
     assert "Nothing stands out" in figures[0].axes[0].get_title()
 
 
+def test_in_float16_it_names_the_precision(run, small_mnist, folder):
+    code, text = run("--find_lr", "--fc1", "8", "--fc2", "8", "--precision", "16-true", "--optimizer", "SGD")
+    assert code in (0, 2)
+    if code == 2:
+        assert "float16 (--precision 16-true)" in text
+    assert "Nothing stands out" not in text
+
+
 def test_it_needs_batches(run, small_mnist, folder):
     code, text = run("--find_lr", "--limit_train_batches", "0")
     assert code == 2

@@ -158,6 +158,12 @@ def test_an_array_is_read_as_the_picture_that_it_holds(models, tmp_path, form, m
         assert readings[0] == readings[1]
 
 
+def saved_as(kind: str) -> Image.Image:
+    file = io.BytesIO()
+    web_server.drawing("0").save(file, kind)
+    return Image.open(file)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -171,10 +177,11 @@ def test_an_array_is_read_as_the_picture_that_it_holds(models, tmp_path, form, m
         ("nowhere.png", "nowhere.png cannot be opened: No such file"),
         (".", "cannot be opened: Is a directory"),
         (__file__, "test_one_reading.py is text, not a picture"),
-        (np.full((40, 40), np.nan), "no writing"),
+        (np.full((40, 40), np.nan), "without a single finite number"),
         (np.zeros((2, 2), np.uint8), "too small"),
         (b"hello", "text, not a picture"),
         (web_server.encoded(web_server.drawing("0"))[:500], "broken or incomplete"),
+        *((saved_as(kind), f"This is {kind}, not a picture of a known format") for kind in ("ICO", "TGA", "DDS")),
         (Image.open(io.BytesIO(web_server.encoded(web_server.drawing("0"))[:500])), "broken or incomplete"),
     ],
 )

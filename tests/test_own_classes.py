@@ -130,6 +130,17 @@ REFUSED = {  # what a student has written, the flags, and what the one line says
         [],
         "Net (own_models/own.py) changes its **kwargs",
     ),
+    "passed on in one case only": (
+        net("data_config, wide: bool = False, **kwargs",
+            f"super().__init__(data_config) if wide else {PASSED_ON}"),
+        [],
+        "Net (own_models/own.py) changes its **kwargs",
+    ),
+    "a copy passed on": (
+        net("data_config, **kwargs", "opts = dict(kwargs); super().__init__(data_config, **opts)"),
+        [],
+        "Net (own_models/own.py) changes its **kwargs",
+    ),
     "changed in the middle": (
         MIDDLE.replace("super", "kwargs['fc1'] = 9; super") + "class Net(Mid): ...",
         [],

@@ -165,6 +165,19 @@ def test_a_link_beside_its_picture_is_no_copy_and_the_picture_stays(tmp_path, ca
     assert sum(before.values()) == 4
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_what_cannot_be_read_is_not_counted_as_left(tmp_path, capsys):
+    folder = tmp_path / "pictures"
+    for number in range(3):
+        save(Image.effect_noise((64, 64), 100 + 20 * number), folder / "a" / f"{number}.png")
+    (folder / "a" / "lost.png").symlink_to("nowhere.png")
+    os.mkfifo(folder / "a" / "pipe.png")
+    verify(folder)
+    lines = [line.replace("┃", "").replace("│", "").split() for line in capsys.readouterr().out.splitlines()]
+    heads, row = (next(line for line in lines if line[:1] == [word]) for word in ("class", "a"))
+    assert dict(zip(heads, row, strict=True)) == {"class": "a", "files": "5", "unreadable": "2", "left": "3"}
+
+
 def bomb() -> bytes:
     """A PNG that says it has 50,000 x 50,000 pixels."""
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lab_kit import atomic_write
 from lab_kit.checks import check_at_least
+from lab_kit.command_line import command_line
 from lab_kit.errors import UserError
 from lab_kit.feedback.image_statistics import Reference, measure_reference
 from lab_kit.paths import readable
@@ -202,9 +203,8 @@ def _say(target: Path, card: ModelCard) -> None:
             table.add_row(name, f"{(target / name).stat().st_size / 1e6:.2f} MB", words)
     console = PlainConsole()
     console.print(table)
-    console.print(
-        f"\nRead pictures with it: python -m text_recognizer.predict {readable(target)} PICTURES", soft_wrap=True
-    )
+    command = command_line("python", "-m", "text_recognizer.predict", target, "PICTURES")
+    console.print(f"\nRead pictures with it: {command}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lab_kit.errors import UserError
-from lab_kit.experiment.finite_loss import SoundStart, rate_flag
+from lab_kit.experiment.finite_loss import SoundStart, about_float16, rate_flag
 from lab_kit.experiment.loss_curve import falling_part, smoothed
 from lab_kit.experiment.trial import trial_fit
 from lab_kit.plots.learning_rates import plot_learning_rates
@@ -103,6 +103,8 @@ def suggest_lr(trainer: pl.Trainer, model: pl.LightningModule, data: pl.Lightnin
     """Run the finder, draw its curve into the PNG file `path`, and say which flag to use."""
     log.info("Training a little with ever larger learning rates")
     found = find_lr(trainer, model, data)
+    if found.suggestion is None and (about := about_float16(trainer)):
+        raise UserError(f"The losses end at a learning rate of {found.rates[-1]:.0e}, and nothing stands out. {about}")
     plot_learning_rates(found.rates, found.batch_losses, found.losses, found.suggestion, path)
     if found.suggestion is None:
         log.warning(
@@ -112,7 +114,7 @@ def suggest_lr(trainer: pl.Trainer, model: pl.LightningModule, data: pl.Lightnin
             found.rates[-1],
         )
     else:
-        rate = f"{found.suggestion:.1e}"
+        rate = f"{found.suggestion:.2g}"
         log.info(
             "The loss falls fast up to a learning rate of %s: train with --%s %s in place of --find_lr.",
             rate,

@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from lab_kit import atomic_write, program
+from lab_kit.command_line import command_line
 from lab_kit.errors import UserError
 from lab_kit.feedback.class_folders import folder_from_label
 from lab_kit.feedback.store import KeptPicture, Store
@@ -79,7 +80,7 @@ def export(store: Path, folder: Path, confirmed: bool = False) -> None:
     if kinds:
         log.info("The folder now has %s; %s says what was read in each picture.", " and ".join(kinds), MANIFEST)
     if done.classes:
-        log.info("To train on them: python -m training.fine_tune RUN %s", readable(folder))
+        log.info("To train on them: %s", command_line("python", "-m", "training.fine_tune", "RUN", folder))
 
 
 def write(store: Store, folder: Path, confirmed: bool = False) -> ExportCounts:

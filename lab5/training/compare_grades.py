@@ -17,6 +17,7 @@ from rich.table import Table
 
 from lab_kit import program
 from lab_kit.checks import check_at_least
+from lab_kit.command_line import command_line
 from lab_kit.curation.review_plan import Step, plan
 from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.datasets.picture_files import PictureFile
@@ -73,7 +74,9 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     if not isinstance(found.data, ImageFolder):
         raise UserError(f"Grades are for your own pictures, and this run is on {type(found.data).__name__}.")
     if not (found.folder / REVIEW).is_file():
-        raise UserError(f"Nobody has graded the pictures yet: python -m training.review {readable(found.folder)}")
+        raise UserError(
+            "Nobody has graded the pictures yet: " + command_line("python", "-m", "training.review", found.folder)
+        )
     queue = ReviewQueue.open(found.folder / REVIEW, found.data.folder)
     pictures_of = {picture.file: picture for _, picture in found.data.pictures()}
     steps = [step for step in plan(queue, list(pictures_of)) if step.new_file]
@@ -82,7 +85,7 @@ def compare(run: Path, test_folder: Path | None, seeds: int) -> list[Result]:
     if not grades:
         raise UserError(
             f"No training picture in {readable(queue.path)} has a grade yet: "
-            f"press 1 to 5 on the page of python -m training.review {readable(found.folder)}"
+            f"press 1 to 5 on the page of {command_line('python', '-m', 'training.review', found.folder)}"
         )
     test_folder = test_folder or found.data.test_folder
     results = []

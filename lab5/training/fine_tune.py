@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lab_kit import program
 from lab_kit.checks import check_at_least
+from lab_kit.command_line import command_line
 from lab_kit.datasets.batch_index_sampler import identity_collate
 from lab_kit.errors import UserError
 from lab_kit.experiment import cli, console, run_folder
@@ -106,7 +107,7 @@ def fine_tune(
         console.set_up()
         new, before, after = tune(run, folder, epochs, share, lr, sample, held_out, log_dir)
         _print(before, after)
-        log.info("Ship it: python -m text_recognizer.export %s", readable(new))
+        log.info("Ship it: %s", command_line("python", "-m", "text_recognizer.export", new))
 
     graceful_exit(work)([])
 

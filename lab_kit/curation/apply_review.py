@@ -11,9 +11,7 @@ is renamed. So the new folder is complete and has a report, or it does not exist
 
 import errno
 import os
-import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,12 +19,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lab_kit import atomic_write, locks
+from lab_kit.command_line import command_line
 from lab_kit.curation.review_file import remove_leftovers
 from lab_kit.curation.review_plan import Step, parse_grades, plan
 from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.curation.review_report import print_summary, report_file, write_report
 from lab_kit.errors import UserError
-from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 
@@ -98,9 +96,8 @@ def apply_command(queue: ReviewQueue) -> str:
     while new_folder.exists():
         number += 1
         new_folder = folder.with_name(f"{folder.name}-reviewed-{number}")
-    places = [readable(path.resolve()) for path in (queue.path, folder, new_folder)]
-    words = ["python", "-m", "lab_kit.curation.apply_review", *places]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    places = [path.resolve() for path in (queue.path, folder, new_folder)]
+    return command_line("python", "-m", "lab_kit.curation.apply_review", *places)
 
 
 def _list_files(queue: ReviewQueue) -> list[str]:

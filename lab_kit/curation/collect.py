@@ -26,6 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lab_kit.atomic_write import UNFINISHED, write_bytes
+from lab_kit.command_line import command_line
 from lab_kit.curation.address_lists import read_lists
 from lab_kit.curation.fetch import FetchLimits, fetch_all
 from lab_kit.curation.names import file_stem_from_url
@@ -264,7 +265,9 @@ def _summary(collection: Collection, missing: Sequence[int]) -> None:
         log.warning("%s The next program moves them aside.", describe(collection.left_out))
     if any(entry.reason.startswith("in two classes") for entry in collection.entries):
         log.warning("Some pictures are in two classes: verify reports which.")
-    say(f"Next: python -m lab_kit.curation.verify {readable(collection.folder)}")
+    if not any(entry.file for entry in collection.entries):
+        raise UserError("No picture was collected: see the reasons above, and look at the addresses in the lists.")
+    say("Next: " + command_line("python", "-m", "lab_kit.curation.verify", collection.folder))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ Only the person at this machine can use the server: it listens at 127.0.0.1, and
 import json
 import os
 import secrets
-import shlex
 import socket
-import subprocess
 import webbrowser
 import zlib
 from collections.abc import Callable, Sequence
@@ -27,12 +25,12 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lab_kit.command_line import command_line
 from lab_kit.curation.apply_review import apply_command, progress_text
 from lab_kit.curation.review_file import Picture
 from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.curation.shown_picture import encode_for_browser
 from lab_kit.errors import UserError
-from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from lab_kit.same_origin import ServerNames
@@ -186,10 +184,9 @@ def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNam
 
 def restart_command(queue: ReviewQueue, port: int, names: ServerNames) -> str:
     """Return the command line that starts this page again at this port."""
-    places = [readable(path.resolve()) for path in (queue.path, queue.folder)]
-    words = ["python", "-m", "lab_kit.curation.review_page", *places, "--port", str(port)]
-    words += [word for name in sorted(names.public) for word in ("--public-name", name)]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    places = [path.resolve() for path in (queue.path, queue.folder)]
+    public = [word for name in sorted(names.public) for word in ("--public-name", name)]
+    return command_line("python", "-m", "lab_kit.curation.review_page", *places, "--port", str(port), *public)
 
 
 def _changed(queue: ReviewQueue, picture: Picture | None) -> Response:

@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 from rich.table import Table
 
 from lab_kit.atomic_write import write_text
+from lab_kit.command_line import command_line
 from lab_kit.curation.csv_table import read_table
 from lab_kit.curation.names import class_name_from_term
 from lab_kit.errors import UserError
@@ -68,7 +69,7 @@ def search_terms(terms: Path, lists: Path, pictures: Path | None = None) -> None
     console = PlainConsole()
     console.print(table)
     console.print("Each list explains how to fill it.")
-    command = f"Then: python -m lab_kit.curation.collect {readable(lists)} pictures"
+    command = "Then: " + command_line("python", "-m", "lab_kit.curation.collect", lists, "pictures")
     console.print(command, soft_wrap=True)
 
 

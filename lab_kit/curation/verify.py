@@ -165,17 +165,18 @@ def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shr
     from lab_kit.plain_console import PlainConsole
 
     splits = split_folders(folder)
-    moved = Counter((_class_of(row["file"], splits), row["reason"]) for row in rows if row["moved_to"])
-    reasons = sorted({reason for _, reason in moved})
+    gone = [row for row in rows if row["moved_to"] or row["reason"] == "unreadable"]
+    count = Counter((_class_of(row["file"], splits), row["reason"]) for row in gone)
+    reasons = sorted({reason for _, reason in count})
     table = Table(title=f"{readable(folder)}, verified", title_justify="left")
     table.add_column("class")
     for column in ("files", *reasons, "left"):
         table.add_column(column, justify="right")
     total = Counter(_class_of(file, splits) for file in files)
-    for name, count in total.items():
-        numbers = [moved[name, reason] for reason in reasons]
-        table.add_row(name, str(count), *(str(n or "") for n in numbers), str(count - sum(numbers)))
-    numbers = [sum(moved[name, reason] for name in total) for reason in reasons]
+    for name, number in total.items():
+        numbers = [count[name, reason] for reason in reasons]
+        table.add_row(name, str(number), *(str(n or "") for n in numbers), str(number - sum(numbers)))
+    numbers = [sum(count[name, reason] for name in total) for reason in reasons]
     table.add_section()
     table.add_row("all", str(len(files)), *map(str, numbers), str(len(files) - sum(numbers)))
     console = PlainConsole()
@@ -191,8 +192,8 @@ def _summary(folder: Path, files: Sequence[str], rows: list[dict[str, str]], shr
             log.warning("%s could not be reduced: %s.", file, why)
     _warn_of(row for row in rows if row["reason"] in LEFT_IN_PLACE)
     quarantine = readable(quarantine_folder(folder))
-    if sum(numbers):
-        say(f"Moved, not deleted: {sum(numbers)} files, to {quarantine}. The reasons are in {quarantine}/verified.csv")
+    if moved := sum(bool(row["moved_to"]) for row in rows):
+        say(f"Moved, not deleted: {moved} files, to {quarantine}. The reasons are in {quarantine}/verified.csv")
     else:
         say("No file had to be moved to the quarantine.")
 

@@ -100,8 +100,9 @@ def described(function: Callable) -> str:
 def _check_signature(function: Callable, given: Sequence[str]) -> None:
     if inspect.isclass(function) and (changing := changed_in(function, FRAMEWORKS)):
         raise UserError(
-            f"{described(changing)} changes its **kwargs, so nobody can tell which flags have an effect: "
-            "pass them on as they are, and write what is to have another default as a parameter."
+            f"{described(changing)} changes its **kwargs, or passes them on in one case and not in another, so nobody "
+            "can tell which flags have an effect: write **kwargs in each super().__init__(...), as they are; and write "
+            "what is to have another default as a parameter."
         )
     parameters = list(inspect.signature(function).parameters.values())
     names = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]

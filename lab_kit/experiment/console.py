@@ -19,6 +19,7 @@ NOT_HELPFUL = [
     r".*GPU available but not used.*",
     r".*Detected pickle protocol.*",
     r".*IProgress not found.*",  # bars are plain text here: they need no widgets
+    r".*could not find the monitored key in the returned metrics.*",  # the run is shorter than the time to validate
     r".*Experiment logs directory .* exists and is not empty.*",
 ]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from lab_kit.command_line import command_line
 from lab_kit.errors import UserError
 
 GROWN = 2  # times the first loss: then training has led away from where it began
@@ -45,7 +46,7 @@ class SoundStart(pl.Callback):
             value = float(loss.detach())
             message = (
                 f"The loss is {value} before the first step of training, with pictures and weights that are all "
-                f"numbers: look at the network, the labels and the loss. {_about_float16(trainer)}"
+                f"numbers: look at the network, the labels and the loss. {about_float16(trainer)}"
             )
             _stop_if(not math.isfinite(value), trainer, message)
 
@@ -58,7 +59,7 @@ class SoundStart(pl.Callback):
         gradients = ((name, weight.grad) for name, weight in pl_module.named_parameters() if weight.grad is not None)
         name = _not_finite(gradients)
         message = f"The first loss is a number, but its gradient at {name} is not: look at the network and the loss."
-        _stop_if(name, trainer, f"{message} {_about_float16(trainer) or ANOMALY}")
+        _stop_if(name, trainer, f"{message} {about_float16(trainer) or ANOMALY}")
 
 
 class FiniteLoss(pl.Callback):
@@ -119,8 +120,8 @@ class FiniteLoss(pl.Callback):
         self._stop(trainer, f"The loss became {loss} in epoch {trainer.current_epoch + 1}: {why}")
 
     def _about_steps(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> str:
-        if about_float16 := _about_float16(trainer):
-            return about_float16
+        if about := about_float16(trainer):
+            return about
         flag = rate_flag(pl_module)
         lower = f"Lower --{flag}, which is {getattr(pl_module, flag, 'not known')}, or add --gradient_clip_val 1."
         if self._thrown or self._last > GROWN * self._first:
@@ -129,7 +130,11 @@ class FiniteLoss(pl.Callback):
 
     def _stop(self, trainer: pl.Trainer, message: str) -> None:
         best = getattr(trainer.checkpoint_callback, "best_model_path", None)
-        kept = f" The best weights so far are kept: --load_checkpoint {best} starts from them." if best else ""
+        kept = (
+            f" The best weights so far are kept: {command_line('--load_checkpoint', best)} starts from them."
+            if best
+            else ""
+        )
         raise UserError(message + kept)
 
 
@@ -139,7 +144,8 @@ def _stop_if(bad: object, trainer: pl.Trainer, message: str) -> None:
         raise UserError(message)
 
 
-def _about_float16(trainer: pl.Trainer) -> str:
+def about_float16(trainer: pl.Trainer) -> str:
+    """Return what to know about a run's float16 where a loss is no number; "" for other precisions."""
     if not str(trainer.precision).startswith("16"):
         return ""
     return (

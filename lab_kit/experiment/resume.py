@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import yaml
 
+from lab_kit.command_line import command_line
 from lab_kit.errors import UserError
 from lab_kit.experiment.checkpoint import check_weights, read_checkpoint
 from lab_kit.experiment.cli import Config
@@ -49,7 +50,7 @@ def last_checkpoint(resume: str) -> Path:
     if not (folder / BEST).is_file():
         raise UserError(
             f"Cannot resume {readable(folder)}: its best weights, {BEST}, are missing. Bring them back, or train the "
-            f"last ones further with --load_checkpoint {readable(path)}"
+            f"last ones further with {command_line('--load_checkpoint', path)}"
         )
     return path
 
@@ -114,7 +115,7 @@ def check(path: Path, model: pl.LightningModule, config: Config) -> None:
         if before.get(name) != now.get(name):
             raise UserError(
                 f"The interrupted run has --{name} {before.get(name)}, not {now.get(name)}: it can only go on as it "
-                f"was. To train its weights further with other flags, use --load_checkpoint {path}"
+                f"was. To train its weights further with other flags, use {command_line('--load_checkpoint', path)}"
             )
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import platform
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lab_kit import atomic_write, locks
+from lab_kit.command_line import command_line
 from lab_kit.datasets.batch_loader import explain_worker_errors
 from lab_kit.errors import UserError
 from lab_kit.experiment import console, disk_errors, distributed, resume
@@ -66,8 +66,8 @@ class RunFolder:
         """Return what to do after an interruption, in words."""
         if (self.path / resume.LAST).is_file():
             program = Path(sys.argv[0]).name
-            how = shlex.join(["python", sys.argv[0], "--resume", str(self.path)]) if program.endswith(".py") else ""
-            return f"Go on from the last full epoch with: {how or f'--resume {self.path}'}"
+            how = command_line("python", sys.argv[0], "--resume", str(self.path)) if program.endswith(".py") else ""
+            return f"Go on from the last full epoch with: {how or command_line('--resume', str(self.path))}"
         return "No epoch was finished, so there is nothing to go on from: start again with the same command."
 
     def write_report(self, metrics: dict[str, Any], predictions: TestPredictions, data: Any, title: str) -> None:

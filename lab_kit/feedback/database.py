@@ -44,6 +44,7 @@ TABLES = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
+NO_LOCKS = "its disk has no locks, as some network disks: choose a file on another disk."
 # By SQLite's error code; the extended error codes, which say more, have the same lowest byte.
 ERROR_MESSAGES = {
     sqlite3.SQLITE_READONLY_DBMOVED: "it was moved, replaced or deleted after this program had opened it. "
@@ -54,8 +55,18 @@ ERROR_MESSAGES = {
     sqlite3.SQLITE_PERM: "it cannot be opened: access is not allowed.",
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database. Choose another file, or move this one away.",
     sqlite3.SQLITE_CORRUPT: "the file is damaged. Keep it, and continue with a backup or a new file.",
-    sqlite3.SQLITE_BUSY: f"another program has been writing to it for {LOCK_TIMEOUT_S} s. Close it, and try again.",
+    sqlite3.SQLITE_BUSY: f"another program has been writing to it for {LOCK_TIMEOUT_S} s. Close it, and try again. "
+    "If there is none, the disk has no locks, as some network disks: choose a file on another disk.",
     sqlite3.SQLITE_LOCKED: "another program is using it. Close it, and try again.",
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_IOERR_LOCK,
+            sqlite3.SQLITE_IOERR_RDLOCK,
+            sqlite3.SQLITE_IOERR_UNLOCK,
+            sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK,
+        ),
+        NO_LOCKS,
+    ),
     sqlite3.SQLITE_IOERR: "the disk reported an error. Check that it works and is not full.",
     sqlite3.SQLITE_TOOBIG: "the picture is too large.",
 }
@@ -156,6 +167,8 @@ def explain_errors(path: Path) -> Iterator[None]:
             raise UserError(f"Cannot use {readable(path)}: {message}") from error
         if isinstance(error, sqlite3.ProgrammingError):
             raise  # a defect of the program
-        raise UserError(f"Cannot use {readable(path)}: {error}.") from error
+        emptied = "it was emptied after this program had opened it. Put a copy back, or start the program again"
+        what = emptied if "no such table" in str(error) else error
+        raise UserError(f"Cannot use {readable(path)}: {what}.") from error
     except OSError as error:
         raise UserError(f"Cannot use {readable(path)}: {error.strerror or error}.") from error

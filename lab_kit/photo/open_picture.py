@@ -94,6 +94,7 @@ def open_picture(source: Picture, limits: ImageLimits = ImageLimits(), longest: 
         array = read_array(source)
         source = source if array is None else _from_array(array, origin)
     if isinstance(source, Image.Image):
+        _check_format(source, limits)
         _check_size(source, limits)
         return _decode(source, limits, longest, origin)
     content = _read(source, limits.max_bytes)
@@ -140,6 +141,11 @@ def _from_array(values: np.ndarray, source: Picture) -> Image.Image:
     if not 1 <= channels <= 4:
         raise NotAPicture(f"{name_of(source)} has {channels} channels: an array is (H, W) or (H, W, 1 to 4).")
     return Image.fromarray(np.ascontiguousarray(values[..., 0] if channels == 1 else values))
+
+
+def _check_format(picture: Image.Image, limits: ImageLimits) -> None:
+    if picture.format is not None and picture.format not in limits.formats:  # None: it was made in memory
+        raise NotAPicture(f"This is {picture.format}, not a picture of a known format: save it as PNG.")
 
 
 def _check_size(picture: Image.Image, limits: ImageLimits) -> None:

@@ -50,6 +50,8 @@ def array_to_bytes(values: np.ndarray) -> np.ndarray:
         return values
     if values.dtype == np.bool_:
         return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise NotAPicture("an array without a single finite number")
     numbers = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0, posinf=255, neginf=0)
     highest = float(numbers.max())
     factor = 255 if values.dtype.kind == "f" and highest <= 1 else 1 if highest <= 255 else 1 / 257

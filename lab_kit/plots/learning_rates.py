@@ -23,7 +23,7 @@ def plot_learning_rates(
     if suggestion is not None:
         title = "Up to which learning rate does the loss fall fast?"
         loss = smooth[np.searchsorted(rates, suggestion)]
-        axes.plot(suggestion, loss, "o", color=RED, markersize=9, label=f"suggested: {suggestion:.1e}")
+        axes.plot(suggestion, loss, "o", color=RED, markersize=9, label=f"suggested: {suggestion:.2g}")
     # Losses that have exploded are left out; the smooth curve never leaves the picture.
     lowest, highest = min(batch_losses.min(), smooth.min()), smooth.max()
     margin = 0.05 * (highest - lowest) or 1.0

@@ -25,6 +25,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from lab_kit.atomic_write import write_text
+from lab_kit.command_line import command_line
 from lab_kit.curation.practice.pen_paths import CONFUSED_WITH, FORMS
 from lab_kit.curation.practice.symbols import draw_nothing, draw_symbol
 from lab_kit.errors import UserError
@@ -319,7 +320,7 @@ def _print_summary(folder: Path, items: list[Item], test_per_class: int) -> None
     console.print(
         "The fault of each file is in truth.csv. Do not open it before you have looked at the pictures yourself."
     )
-    command = f"python -m lab_kit.curation.verify {readable(folder / 'collected')}"
+    command = command_line("python", "-m", "lab_kit.curation.verify", folder / "collected")
     console.print(f"Next: {command}", soft_wrap=True)
 
 

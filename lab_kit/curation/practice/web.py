@@ -20,10 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from lab_kit.atomic_write import write_text
+from lab_kit.command_line import command_line
 from lab_kit.curation.practice.make_set import HTML_PAGE
 from lab_kit.curation.quarantine import list_picture_files
 from lab_kit.errors import UserError
-from lab_kit.paths import readable
 from lab_kit.program import run
 
 BAD = ("404", "410", "500", "stall", "half", "reset", "page", "called-a-picture", "huge", "endless", "trickle", "loop")
@@ -222,7 +222,7 @@ def practice_web(folder: Path, port: int = 0) -> None:
     say = PlainConsole(soft_wrap=True).print
     say(f"Serving {len(web.files)} pictures, and {len(web.urls()) - len(web.files)} dead links, at {web.address}")
     say("Leave this running, and stop it with Ctrl-C at the end. In another terminal, run:")
-    say(f"python -m lab_kit.curation.collect {readable(folder / 'urls.csv')} pictures")
+    say(command_line("python", "-m", "lab_kit.curation.collect", folder / "urls.csv", "pictures"))
     try:
         web.serve_forever()
     finally:
