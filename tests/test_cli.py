@@ -100,6 +100,24 @@ def test_an_impossible_argument_is_one_clear_line(arguments, message):
         ("- lr", "holds no settings"),
         ("1: 2", "holds no settings"),
         ("lr: [1", "is not a YAML file"),
+        ("lr:", "gives no value for lr"),
+        ("max_epochs: 1\nlr:", "--lr of BaseLitModel (text_recognizer/lit_models/base.py) has no value"),
+        *(
+            (f"seed: 1\n{name}: null", f"--{name} of ")
+            for name in (
+                "max_epochs",
+                "fc1",
+                "batch_size",
+                "num_workers",
+                "optimizer",
+                "loss",
+                "source",
+                "max_steps",
+                "overfit_batches",
+                "tune",
+                "augment",
+            )
+        ),
         (b"\xff\xfe", "holds no settings"),
         (b"\xff\xfe\x00", "is not a YAML file"),
         (b"lr: \xff", "is not a YAML file"),

@@ -33,6 +33,8 @@ TINY = ("--fc1", "8", "--fc2", "8", "--max_epochs", "1", "--accelerator", "cpu")
         ("--gradient_clip_val -1", "gradient_clip_val must be at least 0, not -1"),
         ("--log_every_n_steps -1", "log_every_n_steps must be at least 0, not -1"),
         ("--num_sanity_val_steps -2", "num_sanity_val_steps must be at least -1, not -2"),
+        ("--gradient_clip_algorithm norm", "--gradient_clip_algorithm has no effect without --gradient_clip_val"),
+        ("--limit_val_batches 0 --val_check_interval 2", "--val_check_interval has no effect with"),
         ("--min_epochs 3", "--min_epochs 3 is more than --max_epochs 1"),
         ("--max_steps 0 --one_cycle_max_lr 0.1", "--max_steps cannot be 0"),
         ("--max_steps -2", "max_steps"),
@@ -109,3 +111,18 @@ def test_max_epochs_reaches_the_trainer(run, small_mnist):
     assert code == 0
     assert text.count("epoch ") == 3
     assert "epoch 3/3" in text
+
+
+def test_a_profile_is_in_the_runs_folder(run, small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **how: Path(path).write_bytes(b"picture"))
+    code, text = run(*TINY, "--profiler", "simple")
+    assert code == 0, text
+    [report] = tmp_path.glob("logs/*/version_0/fit-profile.txt")
+    assert "run_training_batch" in report.read_text()
+
+
+def test_an_untrained_network_is_called_so(run, small_mnist, monkeypatch):
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **how: Path(path).write_bytes(b"picture"))
+    code, text = run(*TINY, "--max_time", "00:00:00:00")
+    assert code == 0, text
+    assert "Not a single step of training was made" in " ".join(text.split())

@@ -68,9 +68,11 @@ class BatchLoader(DataLoader):
         if not SHARED_MEMORY.is_dir():
             return
         size, memory = self._batch_bytes(), shutil.disk_usage(SHARED_MEMORY)
-        batches = min(len(self), self.prefetch_factor * self.num_workers + IN_HAND)
-        if memory.total > 0 and batches * size > memory.free:  # a total of 0 means that there is no limit
-            # Where training and validation take turns, both keep batches.
+        ahead = self.prefetch_factor * self.num_workers
+        batches = min(len(self), ahead + IN_HAND)
+        # Where training and validation take turns, both keep batches.
+        too_much = batches * size > memory.free or (batches + min(len(self), ahead)) * size > memory.total
+        if memory.total > 0 and too_much:  # a total of 0 means that there is no limit
             fit = int(memory.total / size - IN_HAND) // (2 * self.prefetch_factor)
             raise UserError(
                 f"--num_workers {self.num_workers} keeps up to {batches} batches of {size / 1e6:,.1f} MB in shared "

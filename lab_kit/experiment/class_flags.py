@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import NoneType
+from typing import get_args
 
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser, Namespace
@@ -74,11 +75,16 @@ def check_needed(owners: Owners, a_class: type, names: Sequence[str]) -> None:
             )
 
 
-def check_values(settings: Namespace, owners: Owners) -> None:
+def check_values(parser: ArgumentParser, settings: Namespace, owners: Owners) -> None:
     """Raise UserError for a value that neither flags nor `config.yaml` can hold, or no library can count to."""
+    types = {action.dest: getattr(action, "_typehint", None) for action in parser._actions}
     for function, names in owners.items():
         for name in names:
             value = settings.get(name)
+            default = parser.get_default(name)
+            needs_value = default is not None and isinstance(default, PLAIN) and NoneType not in get_args(types[name])
+            if value is None and needs_value:
+                raise UserError(f"--{name} of {described(function)} has no value: give one, or leave the line out.")
             if isinstance(value, int) and abs(value) > MOST:
                 raise UserError(f"--{name} {value} is too large.")
             if not isinstance(value, PLAIN):

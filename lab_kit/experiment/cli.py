@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
     except OverflowError as error:
         raise UserError(f"A number is too large: {error}.") from error
     settings.pop("config", None)
-    check_values(settings, owners)
+    check_values(parser, settings, owners)
     if not isinstance(settings.seed, int) or not 0 <= settings.seed <= MOST_SEED:
         raise UserError(f"--seed must be a whole number from 0 to {MOST_SEED}, not {settings.seed}.")
     for name in PATHS:  # so that config.yaml means the same files in any working directory

@@ -44,6 +44,8 @@ def read_config_file(path: Path) -> ConfigFile:
         raise UserError(f"--config {path} is not a YAML file: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
         raise UserError(f"--config {path} holds no settings: it should have lines like 'max_epochs: 5'.")
+    if all(value is None for value in settings.values()):
+        raise UserError(f"--config {path} gives no value for {', '.join(settings)}.")
     return ConfigFile(text, settings)
 
 

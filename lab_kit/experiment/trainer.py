@@ -14,7 +14,7 @@ from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
 from lab_kit.experiment.cli import Config
 from lab_kit.experiment.finite_loss import FiniteLoss, SoundStart
 from lab_kit.experiment.run_folder import RunFolder
-from lab_kit.experiment.trainer_flags import EnoughBatches, check_flags, check_launched
+from lab_kit.experiment.trainer_flags import PROFILERS, EnoughBatches, check_flags, check_launched
 
 
 def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
@@ -37,6 +37,8 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
     settings |= hardware.trainer_devices(run.gpus, settings["accelerator"], settings["devices"])
     if settings["precision"] is None:
         settings["precision"] = hardware.fast_precision(settings["accelerator"]) if run.tune else "32-true"
+    if settings["profiler"] is not None:  # by its name alone, its report would be a message of Lightning's
+        settings["profiler"] = PROFILERS[settings["profiler"]](dirpath=folder.path, filename="profile")
     in_terminal = console.is_terminal()
     settings["enable_progress_bar"] = in_terminal and settings["enable_progress_bar"] is not False
     settings["enable_model_summary"] = bool(settings["enable_model_summary"])

@@ -1,18 +1,22 @@
 """Refuse values of the Trainer's flags that Lightning takes, and stumbles over later; some only after the training."""
 
+import logging
 import os
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 
 from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError, nearest
 from lab_kit.experiment.hardware import usable_cores
 
+log = logging.getLogger(__name__)
+
 # Those under which each process has the whole network, and runs this program itself.
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false", "single_device")
-PROFILERS = ("simple", "advanced", "pytorch")
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 MOST_PROCESSES = 16  # for each core: a typing error must not start a million
 
 
@@ -41,6 +45,10 @@ def check_flags(settings: Any, run: Any) -> None:
             raise UserError(f"--{name} cannot be 0: leave it out, or make it larger.")
     if given.get("min_epochs", 0) > run.max_epochs:
         raise UserError(f"--min_epochs {given['min_epochs']} is more than --max_epochs {run.max_epochs}.")
+    if settings["gradient_clip_algorithm"] is not None and settings["gradient_clip_val"] is None:
+        raise UserError("--gradient_clip_algorithm has no effect without --gradient_clip_val.")
+    if given.get("limit_val_batches") == 0 and settings["val_check_interval"] is not None:
+        raise UserError("--val_check_interval has no effect with --limit_val_batches 0.")
     processes = {"num_workers": given.get("num_workers", 0), "devices": _count(settings["devices"])}
     for name, count in processes.items():
         if count > (most := MOST_PROCESSES * usable_cores()):
@@ -92,6 +100,10 @@ class EnoughBatches(pl.Callback):
             count = min(count, limit) if isinstance(limit, int) else int(count * limit)
             if interval > count:
                 raise UserError(f"--val_check_interval {interval} is more than the {count} batches of an epoch.")
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step == 0:
+            log.warning("Not a single step of training was made: the figures are those of an untrained network.")
 
 
 def _batches(trainer: pl.Trainer, split: str) -> int:
