@@ -55,6 +55,7 @@ def every_dataset(root: Path) -> dict[str, Dataset]:
         for k in range(10):
             Image.fromarray(np.full((9, 9), 20 * k, np.uint8)).save(root / "pictures" / name / f"{k}.png")
     settings = {"ImageFolder": {"folder": root / "pictures", "image_size": 9}, "EMNISTLines": LINES}
+    settings["IAMLines"] = LINES | {"max_length": 12}
     settings["fresh"] = LINES | {"fresh": True}
     classes = {name: getattr(data, name) for name in data.__all__ if name not in ("BaseDataModule", "DataConfig")}
     modules = {

@@ -21,6 +21,7 @@ from lab_kit.paths import readable
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 4_000_000_000  # of a file whose size is not known
 TIMEOUT_S = (10, 60)  # to connect, and between two parts of the answer
 
 
@@ -30,17 +31,24 @@ class DownloadError(UserError):
 
 @dataclass(frozen=True)
 class RawFile:
-    """One published file: its path on disk, `size` in bytes, `sha256` in hex, and `urls` in the order to try them."""
+    """One published file.
+
+    Attributes:
+        path: where it is on disk.
+        size: in bytes; None where it is not known.
+        sha256: in hex.
+        urls: in the order to try them.
+    """
 
     path: Path
-    size: int
+    size: int | None
     sha256: str
     urls: tuple[str, ...]
 
     def problem(self) -> str | None:
         """Return what is wrong with the file on disk, or None if it is exactly the published file."""
         size = self.path.stat().st_size
-        if size != self.size:
+        if self.size is not None and size != self.size:
             with self.path.open("rb") as file:
                 is_page = file.read(256).lstrip()[:1] == b"<"
             kind = "a web page, not the data" if is_page else "cut short" if size < self.size else "too long"
@@ -70,10 +78,13 @@ class RawFile:
                     self._replace(problem, "" if everywhere else f".{platform.node()}")
         except OSError as error:
             raise UserError(
-                f"Cannot keep {self.path.name} ({self.size / 1e6:,.1f} MB) in {readable(self.path.parent)}: "
+                f"Cannot keep {self._described()} in {readable(self.path.parent)}: "
                 f"{error.strerror or error}. Make room there, or set TEXT_RECOGNIZER_DATA to a folder that you can "
                 "write to."
             ) from error
+
+    def _described(self) -> str:
+        return self.path.name if self.size is None else f"{self.path.name} ({self.size / 1e6:,.1f} MB)"
 
     def _replace(self, problem: str, whose: str) -> None:
         # Unfinished files are in their own folder. If a process is killed, the next one removes that folder.
@@ -105,7 +116,7 @@ class RawFile:
         reasons = []
         for url in self.urls:
             host = urlsplit(url).hostname
-            log.info("Downloading %s (%.1f MB) from %s ...", self.path.name, self.size / 1e6, host)
+            log.info("Downloading %s from %s ...", self._described(), host)
             try:
                 return Path(
                     pooch.retrieve(
@@ -125,7 +136,7 @@ class RawFile:
         headers = {"Accept-Encoding": "identity"}
         fetch = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT_S, headers=headers)
         with Path(target).open("wb") as file:
-            fetch(url, _SizeLimitedFile(file, self.size), None)
+            fetch(url, _SizeLimitedFile(file, self.size or MOST_BYTES), None)
         if problem := replace(self, path=Path(target)).problem():
             raise ValueError(f"sends a file that is {problem}")
 
@@ -163,7 +174,7 @@ def describe_error(error: Exception) -> str:
     return text[:160] if text.startswith("sends ") else f"breaks off: {text[:160]}"
 
 
-def _progress_bar(name: str, size: int):
+def _progress_bar(name: str, size: int | None):
     from tqdm import tqdm
 
     return tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=True)

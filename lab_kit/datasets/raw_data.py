@@ -22,12 +22,22 @@ Source = Literal["auto", "download", "pen"]
 
 @dataclass(frozen=True)
 class RawData:
-    """A dataset as published: its name here, its `title`, a sentence about its `source`, and its files."""
+    """A dataset as published.
+
+    Attributes:
+        name: its name here.
+        title: its name for people.
+        source: a sentence about where it comes from.
+        files: what it consists of.
+        terms: a sentence about what its owners ask of users. A dataset that has one is downloaded only when a user
+            asks for it.
+    """
 
     name: str
     title: str
     source: str
     files: tuple[RawFile, ...]
+    terms: str = ""
 
     @classmethod
     def load(cls, name: str) -> "RawData":
@@ -42,7 +52,8 @@ class RawData:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
             match content:
                 case {"name": str(title), "source": str(source), "files": [_, *_] as files}:
-                    return cls(name, title, source, tuple(_file_from_entry(file, folder) for file in files))
+                    files = tuple(_file_from_entry(file, folder) for file in files)
+                    return cls(name, title, source, files, str(content.get("terms", "")))
             raise ValueError("it needs a name, a source, and a list of files")
         except FileNotFoundError:
             raise UserError(f"{readable(path)} is missing: it must say where the dataset {name} comes from.") from None
@@ -125,6 +136,14 @@ def find_or_download(raw: RawData, source: Source, ready: bool, stand_in: str | 
         return False
     if ready:
         return True
+    if raw.terms and source == "auto" and stand_in is not None:
+        log.warning(
+            "THIS IS NOT %s. %s in for it.\n\n%s\n--source download downloads it. %s.",
+            *(raw.title.upper(), stand_in, raw.terms, raw.manual_instructions()),
+        )
+        return False
+    if raw.terms:
+        log.warning("%s: %s", raw.title, raw.terms)
     try:
         raw.ensure()
     except DownloadError as error:
@@ -140,9 +159,10 @@ def find_or_download(raw: RawData, source: Source, ready: bool, stand_in: str | 
 def _file_from_entry(file: object, folder: Path) -> RawFile:
     """Return the file that an entry of the metadata describes; raise ValueError if the entry is malformed."""
     match file:
-        case {"filename": str(name), "size": int(size), "sha256": str(digest), "urls": [*urls]} if (
+        case {"filename": str(name), "sha256": str(digest), "urls": [*urls], **others} if (
             re.fullmatch(r"\w[\w.-]{0,99}", name, re.ASCII)
-            and size > 0
+            and isinstance(size := others.get("size"), int | None)
+            and (size is None or size > 0)
             and re.fullmatch("[0-9a-f]{64}", digest)
             and all(isinstance(url, str) and urlsplit(url).scheme in ("http", "https") for url in urls)
         ):

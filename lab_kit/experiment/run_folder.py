@@ -82,8 +82,7 @@ class RunFolder:
         atomic_write.write_json(metrics | {"versions": _versions(), "commit": _commit()}, self.path / "metrics.json")
         plots = import_module(f"lab_kit.plots.{data.task}_plots")
         read = (predictions.labels, predictions.predicted, predictions.confidence)
-        test = data.splits["test"]
-        plots.draw(*read, test.images[test.indices], data.config().mapping, self.path)
+        plots.draw(*read, data.splits["test"].picture, data.config().mapping, self.path)
         if (self.path / "metrics.csv").is_file():
             curves.plot_curves(self.path / "metrics.csv", self.path / "curves.png")
         rows = {name.replace("_", " "): _formatted(name, metrics[name]) for name in ROWS if name in metrics}

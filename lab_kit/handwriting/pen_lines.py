@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lab_kit.handwriting import pen_set
 from lab_kit.handwriting.pen_joins import JOIN_POINTS, choose_forms, join_curves, willing_to_join
 from lab_kit.handwriting.pen_layout import BASELINE_Y
 from lab_kit.handwriting.pen_line_ink import LinePaths, draw_lines
@@ -17,6 +19,15 @@ from lab_kit.handwriting.pen_writers import NOISE, vary_strokes
 LINES_AT_ONCE = 64  # so that their data fits into memory that is fast
 LINE_CHANCES = 8  # random numbers of a line
 SMALL_HEIGHT = 8  # grid units, from the writing line to the top of small letters
+# The files that decide how lines look.
+CODE_FILES = (
+    *pen_set.CODE_FILES,
+    *(
+        Path(__file__).with_name(name)
+        for name in ("pen_lines.py", "pen_line_ink.py", "pen_line_style.py", "pen_joins.py", "pen_school.py",
+                     "pen_school.toml")
+    ),
+)  # fmt: skip
 WAVES = ((0.04, 1.0), (0.1, 0.5))  # of the writing line: radians per grid unit, and height
 
 

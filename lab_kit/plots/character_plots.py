@@ -1,5 +1,6 @@
 """Plots of a run on single characters: predictions and confusion matrix."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,18 +13,23 @@ from lab_kit.plots.figures import BLUE, RED, save
 
 
 def draw(
-    labels: Tensor, predicted: Tensor, confidence: Tensor, images: Tensor, mapping: tuple[str, ...], folder: Path
+    labels: Tensor,
+    predicted: Tensor,
+    confidence: Tensor,
+    picture: Callable[[int], Tensor],
+    mapping: tuple[str, ...],
+    folder: Path,
 ) -> None:
     """Draw `predictions.png` and `confusion.png`.
 
     Args:
         labels, predicted, confidence: (N,), as in `Predictions`.
-        images: (N, H, W) uint8, the test pictures.
+        picture: index -> test picture (H, W) uint8.
         mapping: class index -> name.
         folder: where the pictures go.
     """
     found = Predictions(labels, predicted, confidence)
-    plot_predictions(found, images, mapping, folder / "predictions.png")
+    plot_predictions(found, picture, mapping, folder / "predictions.png")
     plot_confusion(found, mapping, folder / "confusion.png")
 
 
@@ -59,7 +65,9 @@ class Predictions:
         return classes, counts
 
 
-def plot_predictions(found: Predictions, images: Tensor, mapping: tuple[str, ...], path: Path) -> None:
+def plot_predictions(
+    found: Predictions, picture: Callable[[int], Tensor], mapping: tuple[str, ...], path: Path
+) -> None:
     """Draw test pictures with the model's answers: some right ones, and its most confident mistakes."""
     columns, rows = 8, 3
     figure = Figure(figsize=(columns * 1.35, rows * 2 * 1.6 + 1), layout="constrained")
@@ -81,7 +89,7 @@ def plot_predictions(found: Predictions, images: Tensor, mapping: tuple[str, ...
             if place >= len(indices):
                 continue
             index = indices[place]
-            axes.imshow(images[index].numpy(), cmap="gray_r", vmin=0, vmax=255)
+            axes.imshow(picture(index).numpy(), cmap="gray_r", vmin=0, vmax=255)
             true, read = mapping[found.labels[index]], mapping[found.predicted[index]]
             text = read if true == read else f"{true} → {read}  {found.confidence[index]:.0%}"
             axes.set_title(text, fontsize=11 if len(text) < 14 else 7, color=colour, parse_math=False)

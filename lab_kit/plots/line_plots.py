@@ -1,5 +1,6 @@
 """Plots of a run on lines: predictions with errors marked, and confusion matrix."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,12 @@ def align(true: str, read: str) -> list[tuple[str, str]]:
 
 
 def draw(
-    labels: Tensor, predicted: Tensor, confidence: Tensor, images: Tensor, mapping: tuple[str, ...], folder: Path
+    labels: Tensor,
+    predicted: Tensor,
+    confidence: Tensor,
+    picture: Callable[[int], Tensor],
+    mapping: tuple[str, ...],
+    folder: Path,
 ) -> None:
     """Draw `predictions.png` and `confusion.png`.
 
@@ -85,12 +91,12 @@ def draw(
         labels: (N, L) classes.
         predicted: (N, S) classes.
         confidence: (N,), not shown: a line that is right in the whole is rare.
-        images: (N, H, W) uint8, the test pictures.
+        picture: index -> test picture (H, any width) uint8.
         mapping: class index -> name.
         folder: where the pictures go.
     """
     lines = Lines.from_classes(labels, predicted, mapping)
-    plot_predictions(lines, images, folder / "predictions.png")
+    plot_predictions(lines, picture, folder / "predictions.png")
     true, read = (torch.tensor([mapping.index(name) for name in text]) for text in lines.replaced())
     if len(true):
         found = Predictions(true, read, torch.ones(len(true)))
@@ -98,7 +104,7 @@ def draw(
         plot_confusion(found, mapping, folder / "confusion.png", title)
 
 
-def plot_predictions(lines: Lines, images: Tensor, path: Path) -> None:
+def plot_predictions(lines: Lines, picture: Callable[[int], Tensor], path: Path) -> None:
     """Draw test lines with their true text and what was read, errors marked: some as they come, and the worst."""
     worst = lines.worst(SHOWN)
     parts = [
@@ -111,13 +117,17 @@ def plot_predictions(lines: Lines, images: Tensor, path: Path) -> None:
     subfigures = figure.subfigures(len(parts), 1, height_ratios=rows, squeeze=False).flat
     for subfigure, (title, colour, indices) in zip(subfigures, parts, strict=True):
         subfigure.suptitle(title, fontsize=14, color=colour, fontweight="bold")
-        written = images[indices].amax(dim=(0, 1)).nonzero()
-        width = int(written.max()) + 1 if len(written) else images.shape[2]  # no need to show blank paper
+        pictures = [picture(index).numpy() for index in indices]
+        width = max(_written_width(line) for line in pictures)  # no need to show blank paper
         places = subfigure.subplots(len(indices), 1, squeeze=False).flat
-        for axes, index in zip(places, indices, strict=True):
-            picture = images[index].numpy()
-            _draw_line(axes, picture, align(lines.true[index], lines.read[index]), width)
+        for axes, line, index in zip(places, pictures, indices, strict=True):
+            _draw_line(axes, line, align(lines.true[index], lines.read[index]), width)
     save(figure, path)
+
+
+def _written_width(picture: np.ndarray) -> int:
+    columns = np.flatnonzero(picture.any(axis=0))
+    return int(columns[-1]) + 1 if len(columns) else picture.shape[1]
 
 
 def _draw_line(axes: Axes, picture: np.ndarray, columns: list[tuple[str, str]], width: int) -> None:

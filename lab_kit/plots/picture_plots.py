@@ -1,7 +1,7 @@
 """Plots of runs on your own pictures: predictions, a grid of each class, highest losses, precision and recall."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,29 @@ COLUMNS = 6
 
 
 def draw(
-    labels: Tensor, predicted: Tensor, confidence: Tensor, images: Tensor, mapping: tuple[str, ...], folder: Path
+    labels: Tensor,
+    predicted: Tensor,
+    confidence: Tensor,
+    picture: Callable[[int], Tensor],
+    mapping: tuple[str, ...],
+    folder: Path,
 ) -> None:
     """Draw `predictions.png` and `confusion.png`.
 
     Args:
         labels, predicted, confidence: (N,), as in `Predictions`.
-        images: (N, C, H, W) uint8, the test pictures.
+        picture: index -> test picture (C, H, W) uint8.
         mapping: class index -> name.
         folder: where the pictures go.
     """
     found = Predictions(labels, predicted, confidence)
-    plot_predictions(found, images, mapping, folder / "predictions.png")
+    plot_predictions(found, picture, mapping, folder / "predictions.png")
     plot_confusion(found, mapping, folder / "confusion.png")
 
 
-def plot_predictions(found: Predictions, images: Tensor, mapping: tuple[str, ...], path: Path) -> None:
+def plot_predictions(
+    found: Predictions, picture: Callable[[int], Tensor], mapping: tuple[str, ...], path: Path
+) -> None:
     """Draw test pictures with the model's answers: its most confident mistakes, and some right ones."""
     accuracy = (found.labels == found.predicted).float().mean()
     parts = [
@@ -50,7 +57,7 @@ def plot_predictions(found: Predictions, images: Tensor, mapping: tuple[str, ...
             index = indices[place]
             true, answer = mapping[found.labels[index]], mapping[found.predicted[index]]
             text = answer if true == answer else f"{true} → {answer}\n{found.confidence[index]:.0%}"
-            show_picture(axes, images[index], text, colour)
+            show_picture(axes, picture(index), text, colour)
     save(figure, path)
 
 

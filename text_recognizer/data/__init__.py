@@ -4,6 +4,7 @@ from text_recognizer.data.base_data_module import BaseDataModule, DataConfig
 from text_recognizer.data.emnist import EMNIST
 from text_recognizer.data.emnist_lines import EMNISTLines
 from text_recognizer.data.fashion_mnist import FashionMNIST
+from text_recognizer.data.iam_lines import IAMLines
 from text_recognizer.data.image_folder import ImageFolder
 from text_recognizer.data.mnist import MNIST
 from text_recognizer.data.sentence_generator import SentenceGenerator
@@ -15,6 +16,7 @@ __all__ = [
     "DataConfig",
     "EMNISTLines",
     "FashionMNIST",
+    "IAMLines",
     "ImageFolder",
     "SentenceGenerator",
 ]

@@ -32,6 +32,10 @@ class ImageDataset(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
+    def picture(self, index: int) -> Tensor:
+        """Return one picture as it is kept, (H, W) uint8."""
+        return self.images[self.indices[index]]
+
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Return one picture, (1, H, W) float32, and its label, () int64."""
         images, labels = self.__getitems__([index])

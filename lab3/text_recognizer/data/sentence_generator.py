@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -87,9 +88,20 @@ class SentenceGenerator:
         self.source_used = f"{raw.title} ({raw.source})" if real else "Python's documentation (not the Brown corpus)"
         if real:
             arrays = cache.load(_processed_file(self.keep_marks), lambda: {"text": _brown_text(self.keep_marks)})
-            self._text = arrays["text"]
+            self._use(arrays["text"])
         else:
-            self._text = _codes(clean(python_documentation(), self.keep_marks))
+            self._use(_codes(clean(python_documentation(), self.keep_marks)))
+
+    def leave_out(self, texts: Iterable[str]) -> None:
+        """Take these texts out of the one that pieces come from, wherever they occur."""
+        self.load()
+        rest = self._text.tobytes().decode("ascii")
+        for text in texts:
+            rest = rest.replace(clean(text, self.keep_marks), "")
+        self._use(_codes(" ".join(rest.split())))
+
+    def _use(self, text: np.ndarray) -> None:
+        self._text, self._possible = text, {}
         spaces = np.flatnonzero(self._text == ord(" "))
         self._starts = np.concatenate([[0], spaces + 1])
         self._ends = np.concatenate([spaces, [len(self._text)]])

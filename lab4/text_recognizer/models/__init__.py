@@ -1,6 +1,7 @@
 """Networks: from a batch of pictures to a batch of logits."""
 
 from text_recognizer.models.cnn import CNN
+from text_recognizer.models.crnn import CRNN
 from text_recognizer.models.fast_cnn import FastCNN
 from text_recognizer.models.line_cnn import LineCNN
 from text_recognizer.models.line_cnn_lstm import LineCNNLSTM
@@ -9,4 +10,4 @@ from text_recognizer.models.mlp import MLP
 from text_recognizer.models.resnet import ResNet
 from text_recognizer.models.transfer_net import TransferNet
 
-__all__ = ["CNN", "MLP", "FastCNN", "LineCNN", "LineCNNLSTM", "LineCNNSimple", "ResNet", "TransferNet"]
+__all__ = ["CNN", "CRNN", "MLP", "FastCNN", "LineCNN", "LineCNNLSTM", "LineCNNSimple", "ResNet", "TransferNet"]

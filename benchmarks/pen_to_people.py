@@ -1,0 +1,182 @@
+"""Train on imaginary writers only, and read what people wrote.
+
+Claims: after at most 20 minutes on two cores, lines of real people are read whose writers nobody has trained on.
+
+    python benchmarks/pen_to_people.py --lines FOLDER --seeds 0,1,2
+    python benchmarks/pen_to_people.py --lines FOLDER --seeds 0 --without joins
+
+FOLDER holds pictures of lines, bright ink on dark paper, and `labels.json`: a list of objects with `file`, `text` and
+`writer`. Nothing is trained, stopped or selected by them, and their texts are taken out of the training text. The last
+line that is printed is JSON: `mean`, `median` and `worst` of the character error rates of the writers, and `all` of
+them, each the mean over the seeds; and `pen`, that of imaginary writers who are in no other split.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from PIL import Image
+from rapidfuzz.distance import Levenshtein
+from torch import Tensor
+from torch.utils.data import Dataset
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)
+
+from benchmarks.timing import write_json  # noqa: E402
+from lab_kit.experiment import hardware  # noqa: E402
+from lab_kit.handwriting import pen_line_style, pen_set  # noqa: E402
+from lab_kit.photo.fit_line import fit_line  # noqa: E402
+from text_recognizer.data import EMNISTLines, IAMLines  # noqa: E402
+from text_recognizer.data.iam_lines import HEIGHT, FreshLines  # noqa: E402
+from text_recognizer.data.line_pictures import side_by_side  # noqa: E402
+from text_recognizer.data.line_texts import LineTexts  # noqa: E402
+from text_recognizer.data.sentence_generator import SentenceGenerator  # noqa: E402
+from text_recognizer.lit_models import CTCLitModel  # noqa: E402
+from text_recognizer.lit_models.line import to_texts  # noqa: E402
+from text_recognizer.models import CRNN  # noqa: E402
+
+STEPS, BATCH, MAX_LENGTH = 4_500, 32, 40
+RECIPE = {"optimizer": "AdamW", "one_cycle_max_lr": 3e-3}
+EPOCHS = 12  # which differ in nothing where lines are fresh
+FEW = 64  # writers, where most are left out
+WITHOUT = ("joins", "writers", "widths", "fresh", "augmentation")
+
+
+def read_labels(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of `labels.json`."""
+    rows = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return [{name: row[name] for name in ("file", "text", "writer")} for row in rows]
+
+
+class SameLines(FreshLines):
+    """The same lines in every epoch."""
+
+    endless = False
+
+
+class BoxedLines(Dataset):
+    """Lines of letters that are each blown up to fill a box, in place of natural widths."""
+
+    endless = True
+
+    def __init__(self, sentences: SentenceGenerator, size: int, seed: int) -> None:
+        boxes = EMNISTLines(MAX_LENGTH, keep_marks=True, fresh=True, num_train=size, source="pen", seed=seed)
+        boxes.sentences = boxes.writer.sentences = sentences
+        self.lines = boxes._load(real=False)["train"]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitems__(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return a batch, as `FreshLines` does."""
+        images, labels = self.lines.__getitems__(indices)
+        pictures = (255 * images[:, 0]).to(torch.uint8).numpy()
+        return side_by_side([fit_line(picture, HEIGHT) for picture in pictures]), labels
+
+
+@contextmanager
+def left_out(what: str | None) -> Iterator[None]:
+    """Leave out one part of what imaginary writers do."""
+    with mock.patch.dict(pen_line_style.LINE_STYLE), mock.patch.dict(pen_set.WRITERS):
+        if what == "joins":
+            pen_line_style.LINE_STYLE["join"] = (-1.0, -0.9)
+        if what == "writers":
+            pen_set.WRITERS["train"] = range(FEW)
+        yield
+
+
+def make_data(seed: int, texts: list[str], steps: int, without: str | None) -> IAMLines:
+    """Return the lines of imaginary writers, without these texts."""
+    data = IAMLines(max_length=MAX_LENGTH, batch_size=BATCH, source="pen", seed=seed, augment=without != "augmentation")
+    sentences = SentenceGenerator(MAX_LENGTH, keep_marks=True, seed=seed)  # of the Brown corpus, where there is one
+    sentences.leave_out(texts)
+    data.texts = LineTexts(sentences)
+    data.prepare_data()
+    data.setup()
+    size = BATCH * steps // EPOCHS
+    if without == "widths":
+        data.splits["train"] = BoxedLines(sentences, size, seed)
+    else:
+        data.splits["train"] = (SameLines if without == "fresh" else FreshLines)(data.texts, size, seed)
+    return data
+
+
+def train(data: IAMLines, seed: int, steps: int) -> tuple[CTCLitModel, float, float]:
+    """Train for as many steps; return the model, the minutes, and its character error rate on imaginary writers."""
+    torch.manual_seed(seed)
+    torch.set_flush_denormal(True)
+    model = CTCLitModel(CRNN(data.config()), data.config(), **RECIPE)
+    hardware.tune(model.model)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "limit_val_batches": 0}
+    quiet["enable_progress_bar"] = sys.stderr.isatty()
+    trainer = pl.Trainer(
+        max_steps=steps, precision=hardware.fast_precision("cpu"), gradient_clip_val=5, accelerator="cpu", **quiet
+    )
+    start = time.perf_counter()
+    trainer.fit(model, datamodule=data)
+    minutes = (time.perf_counter() - start) / 60
+    return model, minutes, trainer.test(model, datamodule=data, verbose=False)[0]["test_cer"]
+
+
+@torch.inference_mode()
+def read_people(model: CTCLitModel, folder: Path, rows: list[dict[str, str]]) -> dict[str, float]:
+    """Return the character error rate of each writer: all edits, for all true characters."""
+    model.eval()
+    edits, characters = {}, {}
+    for row in rows:
+        with Image.open(folder / row["file"]) as picture:
+            line = fit_line(np.asarray(picture.convert("L")), HEIGHT)
+        read = to_texts(model.read(model(side_by_side([line])))[0])[0].strip()
+        writer = row["writer"]
+        edits[writer] = edits.get(writer, 0) + Levenshtein.distance(row["text"], read)
+        characters[writer] = characters.get(writer, 0) + len(row["text"])
+    return {writer: edits[writer] / characters[writer] for writer in sorted(edits)}
+
+
+def summary(rates: dict[str, float]) -> dict[str, object]:
+    """Return mean, median and worst of the writers' rates, and all of them."""
+    values = list(rates.values())
+    figures = {"mean": statistics.mean(values), "median": statistics.median(values), "worst": max(values)}
+    return {name: round(value, 4) for name, value in figures.items()} | {
+        "all": {writer: round(rate, 4) for writer, rate in rates.items()}
+    }
+
+
+def main() -> None:
+    """Parse the command line, train with each seed, and print what was read."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lines", type=Path, required=True, help="folder of pictures of lines, with labels.json")
+    parser.add_argument("--seeds", default="0,1,2", help="seeds, with commas between them")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of training, each of 32 lines")
+    parser.add_argument("--without", choices=WITHOUT, help="leave out one part, to see what it is worth")
+    arguments = parser.parse_args()
+    rows = read_labels(arguments.lines)
+    texts = [row["text"] for row in rows]
+    runs = {}
+    for seed in map(int, arguments.seeds.split(",")):
+        with left_out(arguments.without):
+            data = make_data(seed, texts, arguments.steps, arguments.without)
+            model, minutes, pen = train(data, seed, arguments.steps)
+        rates = read_people(model, arguments.lines, rows)
+        runs[seed] = {"minutes": round(minutes, 1), "pen": round(pen, 4)} | summary(rates)
+        print(f"seed {seed}: {json.dumps(runs[seed])}", flush=True)
+    rates = {writer: statistics.mean(run["all"][writer] for run in runs.values()) for writer in rates}
+    result = {name: round(statistics.mean(run[name] for run in runs.values()), 4) for name in ("pen", "minutes")}
+    result |= summary(rates)
+    name = "pen_to_people" + (f"_without_{arguments.without}" if arguments.without else "")
+    write_json(name, f"{arguments.steps:,} steps of {BATCH} lines, seeds {arguments.seeds}", result | {"runs": runs})
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
