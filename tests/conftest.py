@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from lab_kit.experiment import cli
 from lab_kit.handwriting import pen_set
+from tests import iam_archive
 from training import run_experiment
 
 settings.register_profile("course", deadline=None, max_examples=50)  # a busy machine must not fail a test
@@ -147,3 +148,30 @@ def run(
         return code, written.out + written.err
 
     return run_program
+
+
+@pytest.fixture(scope="session")
+def iam_made() -> iam_archive.Made:
+    """Return what is in a small archive of the form that IAM has."""
+    return iam_archive.make()
+
+
+@pytest.fixture
+def put_iam(iam_made: iam_archive.Made, data_root: Path) -> Callable[..., Path]:
+    """Return a function that puts such an archive, with changed files, where IAM's is looked for."""
+
+    def put(**changes: Callable[[bytes], bytes] | None) -> Path:
+        path = data_root / "downloaded" / "iam" / "iamdb.zip"
+        copy = iam_archive.Made(dict(iam_made.files), iam_made.words)
+        for name, content in changes.get("files", {}).items():
+            if content is None:
+                copy.files.pop(name)
+            else:
+                copy.files[name] = content(copy.files[name])
+        copy.write(path)
+        write_metadata(data_root, "iam", [path])
+        metadata = data_root / "raw" / "iam" / "metadata.toml"
+        metadata.write_text('terms = "Its owners ask everyone to register."\n' + metadata.read_text())
+        return path
+
+    return put

@@ -199,8 +199,9 @@ def test_paths_are_parsed_as_documented():
     assert parse_strokes("0,-1! 2.5,3 | 4,5") == [[(0, -1, True), (2.5, 3, False)], [(4, 5, False)]]
 
 
-def test_contact_sheet_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["pen_sheet", "--save", str(tmp_path / "sheet.png")])
+@pytest.mark.parametrize("what", ["characters", "lines", "pages"])
+def test_contact_sheet_is_drawn(tmp_path, monkeypatch, what):
+    monkeypatch.setattr("sys.argv", ["pen_sheet", "--of", what, "--save", str(tmp_path / "sheet.png")])
     pen_sheet.main()
     assert (tmp_path / "sheet.png").stat().st_size > 50_000
 

@@ -42,5 +42,5 @@ def test_pictures_are_drawn_for_good_and_for_hopeless_readings(tmp_path):
     for name, predicted in (("good", labels), ("hopeless", nothing)):
         folder = tmp_path / name
         folder.mkdir()
-        line_plots.draw(labels, predicted, torch.ones(3), images, MAPPING, folder)
+        line_plots.draw(labels, predicted, torch.ones(3), images.__getitem__, MAPPING, folder)
         assert (folder / "predictions.png").stat().st_size > 5000

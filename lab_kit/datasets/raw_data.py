@@ -53,7 +53,7 @@ class RawData:
             match content:
                 case {"name": str(title), "source": str(source), "files": [_, *_] as files}:
                     files = tuple(_file_from_entry(file, folder) for file in files)
-                    return cls(name, title, source, files, str(content.get("terms", "")))
+                    return cls(name, title, source, files, " ".join(str(content.get("terms", "")).split()))
             raise ValueError("it needs a name, a source, and a list of files")
         except FileNotFoundError:
             raise UserError(f"{readable(path)} is missing: it must say where the dataset {name} comes from.") from None

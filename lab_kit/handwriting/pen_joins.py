@@ -13,6 +13,7 @@ from lab_kit.handwriting.pen_writers import writer_habit
 JOIN_POINTS = 24
 DOTTED = "ijt"  # the pen goes on from their first stroke; dots and bars come later
 ASCENDERS = "bdfhkl"  # in a line, a form that is not tall would be another letter: an h an n
+TOO_CLOSE = {("r", 2)}  # forms, by number, that in a word would be taken for another letter: an r for an n
 TALL = 2  # grid units: the top of a tall form is above this
 JOINABLE_PROBABILITY, SCHOOL_PROBABILITY = 0.85, 0.92  # how often those who join take forms for it
 CAPITALS_JOINED = 0.4  # of what a writer joins otherwise
@@ -107,6 +108,7 @@ def _forms(for_joining: bool) -> tuple[Tensor, Tensor, Tensor]:
     start, count, rows = torch.zeros(128, dtype=torch.int64), torch.zeros(128, dtype=torch.int64), []
     for character, first in glyphs.first.items():
         forms = range(first, first + glyphs.count[character])
+        forms = [form for form in forms if (character, form - first) not in TOO_CLOSE]
         if character in ASCENDERS:
             forms = [form for form in forms if top[form] < TALL]
         if for_joining:

@@ -41,13 +41,16 @@ class LinePaths:
     chance: Tensor
 
 
-def draw_lines(paths: LinePaths, height: int, scale: float | None = None) -> list[np.ndarray]:
+def draw_lines(
+    paths: LinePaths, height: int, scale: float | None = None, writing_line: float = 2 / 3
+) -> list[np.ndarray]:
     """Draw lines.
 
     Args:
         paths: the way of the pen.
         height: of the pictures, in pixels.
-        scale: pixels per grid unit, with the writing line at two thirds of the height; None makes each line fill it.
+        scale: pixels per grid unit; None makes each line fill the height.
+        writing_line: where the writing line is if there is a scale, as a share of the height.
 
     Returns:
         pictures (height, any width) uint8: white ink (255) on black (0).
@@ -64,7 +67,7 @@ def draw_lines(paths: LinePaths, height: int, scale: float | None = None) -> lis
         first_row = (height - (bottom - top) * scales) / 2 - top * scales + 0.6 * paths.chance[:, 7]
     else:
         scales = torch.full((lines,), scale)
-        first_row = torch.full((lines,), 2 / 3 * height)
+        first_row = torch.full((lines,), writing_line * height)
     # Where an overexposed dab is half as bright as can be is the edge of the stroke.
     width = (scales * nib / (2 * torch.sqrt(2 * torch.log(2 * gain)))).clamp(min=FINEST_DAB)
     reach = REACH * width

@@ -11,7 +11,7 @@ LINE_STYLE = {
     "tall": (0.8, 1.3),  # of what rises above small letters
     "tail": (0.7, 1.3),  # of what hangs below the writing line
     "gap": (0.2, 4.2),  # between letters
-    "space": (4.5, 13.0),  # between words
+    "space": (3.0, 12.0),  # between words
     "hop": (0.0, 0.8),  # of a letter, up or down
     "wander": (0.0, 1.4),  # of the writing line, up or down
     "slope": (-0.03, 0.03),  # fall of the writing line

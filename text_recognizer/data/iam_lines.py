@@ -12,6 +12,7 @@ from tqdm import tqdm
 from lab_kit.checks import check_at_least
 from lab_kit.datasets import cache, iam
 from lab_kit.datasets.raw_data import RawData, Source
+from lab_kit.errors import UserError
 from lab_kit.handwriting import pen_set
 from lab_kit.handwriting.pen_lines import CODE_FILES, write_lines
 from lab_kit.photo.fit_line import fit_line
@@ -25,7 +26,7 @@ from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.data_config import DataConfig
 
 HEIGHT = 48  # pixels of a line
-WIDEST = 32  # pixels for each character, more than anybody needs
+WIDEST = 32  # pixels for each character, more than a line of several needs
 CODE = tuple(Path(__file__).with_name(name) for name in ("iam_lines.py", "line_texts.py", "line_pictures.py"))
 SPLITS = ("train", "val", "test")
 LINES_PER_STEP = 256  # of the progress bar
@@ -46,7 +47,7 @@ class IAMLines(BaseDataModule):
         batch_size: lines in a batch, which are of similar widths.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
         source: where the lines come from. `auto` takes IAM if it is on disk, else imaginary writers; `download`
-            downloads IAM (1 GB); `pen` insists on imaginary writers.
+            downloads IAM; `pen` insists on imaginary writers.
         seed: of everything that is drawn by chance.
         augment: change shape, strokes and contrast of training lines a little, differently in every epoch.
     """
@@ -135,6 +136,12 @@ class IAMLines(BaseDataModule):
                 if len(line.text) <= self.max_length and set(line.text) <= set(MAPPING):
                     lines[form.split][0].append(fit_line(form.picture(line), HEIGHT))
                     lines[form.split][1].append(line.text)
+        for split, (pictures, _) in lines.items():
+            if not pictures:
+                raise UserError(
+                    f"{raw.title} has no {split} line of at most {self.max_length} characters: "
+                    "choose a larger --max_length."
+                )
         return lines
 
     def _write(self) -> dict[str, tuple[list[np.ndarray], list[str]]]:

@@ -92,10 +92,14 @@ class SentenceGenerator:
         else:
             self._use(_codes(clean(python_documentation(), self.keep_marks)))
 
+    def text(self) -> str:
+        """Return the whole text that pieces come from."""
+        self.load()
+        return self._text.tobytes().decode("ascii")
+
     def leave_out(self, texts: Iterable[str]) -> None:
         """Take these texts out of the one that pieces come from, wherever they occur."""
-        self.load()
-        rest = self._text.tobytes().decode("ascii")
+        rest = self.text()
         for text in texts:
             rest = rest.replace(clean(text, self.keep_marks), "")
         self._use(_codes(" ".join(rest.split())))

@@ -8,7 +8,6 @@ from text_recognizer.data_config import DataConfig
 
 SHRINK = 4  # pixels from one column of the feature map to the next
 LOWER = 8  # how many times lower the feature map is than the picture
-DROPOUT = 0.1
 
 
 class CRNN(nn.Module):
@@ -23,7 +22,8 @@ class CRNN(nn.Module):
         fc_dim: features of a column.
         lstm_dim: neurons of the LSTMs in each direction.
         lstm_layers: LSTMs on top of each other.
-        lstm_dropout: share of an LSTM's outputs that dropout sets to zero.
+        lstm_dropout: share of the outputs between two LSTMs that dropout sets to zero; of little use where lines are
+            new in every epoch.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class CRNN(nn.Module):
         fc_dim: int = 192,
         lstm_dim: int = 160,
         lstm_layers: int = 2,
-        lstm_dropout: float = 0.2,
+        lstm_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_sizes(conv_dim=conv_dim, fc_dim=fc_dim, lstm_dim=lstm_dim, lstm_layers=lstm_layers)
@@ -47,7 +47,6 @@ class CRNN(nn.Module):
             *_block(2 * conv_dim, 2 * conv_dim, 3, stride=2, padding=1),
             *_block(2 * conv_dim, 4 * conv_dim, 3, stride=1, padding=1),
             *_block(4 * conv_dim, 4 * conv_dim, 3, stride=(2, 1), padding=1),
-            nn.Dropout2d(DROPOUT),
             *_block(4 * conv_dim, fc_dim, (-(-height // LOWER), 3), stride=1, padding=(0, 1)),
         )  # (B, C, H, W) -> (B, fc_dim, 1, W / 4)
         between = lstm_dropout if lstm_layers > 1 else 0.0

@@ -19,33 +19,35 @@ MARKS = tuple(" !\"#&'()*+,-./:;?")
 # Class index -> character. EMNIST's label k is class k + 4, because the special tokens come first.
 MAPPING = (*SPECIAL_TOKENS, *ALPHANUMERIC, *MARKS)
 
-_INDEX = {character: index for index, character in enumerate(MAPPING)}
+# Pages have lines, too.
+PAGE_MAPPING = (*MAPPING, "\n")
 
 
-def encode(text: str, length: int | None = None) -> np.ndarray:
+def encode(text: str, length: int | None = None, mapping: Sequence[str] = MAPPING) -> np.ndarray:
     """Return the class indices of `text`, (len(text),) int64; with `length`, padded with `<P>` to (length,).
 
     Raises:
         UserError: a character is not in the mapping, or the text is longer than `length`.
     """
-    unknown = sorted(set(text) - _INDEX.keys())
+    classes = {character: index for index, character in enumerate(mapping)}
+    unknown = sorted(set(text) - classes.keys())
     if unknown:
-        raise UserError(f"Cannot encode {unknown[0]!r}: it is not one of the {len(MAPPING)} classes of the mapping.")
+        raise UserError(f"Cannot encode {unknown[0]!r}: it is not one of the {len(mapping)} classes of the mapping.")
     if length is not None and len(text) > length:
         raise UserError(f"Cannot encode {len(text)} characters in {length} places: {text!r}")
-    indices = [_INDEX[character] for character in text]
+    indices = [classes[character] for character in text]
     padding = 0 if length is None else length - len(text)
-    return np.array(indices + [_INDEX[PADDING]] * padding, dtype=np.int64)
+    return np.array(indices + [classes[PADDING]] * padding, dtype=np.int64)
 
 
-def decode(indices: Sequence[int], keep_special: bool = False) -> str:
+def decode(indices: Sequence[int], keep_special: bool = False, mapping: Sequence[str] = MAPPING) -> str:
     """Return the text of class indices; the special tokens are left out unless `keep_special`.
 
     Raises:
         UserError: an index is outside the mapping.
     """
-    wrong = [int(index) for index in indices if not 0 <= index < len(MAPPING)]
+    wrong = [int(index) for index in indices if not 0 <= index < len(mapping)]
     if wrong:
-        raise UserError(f"Cannot decode class {wrong[0]}: classes go from 0 to {len(MAPPING) - 1}.")
-    characters = (MAPPING[index] for index in indices)
+        raise UserError(f"Cannot decode class {wrong[0]}: classes go from 0 to {len(mapping) - 1}.")
+    characters = (mapping[index] for index in indices)
     return "".join(character for character in characters if keep_special or character not in SPECIAL_TOKENS)

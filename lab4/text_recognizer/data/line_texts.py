@@ -19,7 +19,7 @@ class LineTexts:
         odd: the share of the others.
     """
 
-    def __init__(self, sentences: SentenceGenerator, odd: float = 0.2) -> None:
+    def __init__(self, sentences: SentenceGenerator, odd: float = 0.25) -> None:
         self.sentences, self.odd = sentences, odd
 
     def draw(self, count: int, random: np.random.Generator) -> list[str]:
@@ -39,9 +39,11 @@ class LineTexts:
 
 def _odd(text: str, random: np.random.Generator) -> str:
     words, kind = text.split(), random.random()
-    if kind < 0.3:  # as language corpora have it, each mark a word
-        return " ".join("".join(f" {c}" if c in '.,;:!?"' else c for c in text).split())
-    if kind < 0.45:
+    if kind < 0.35:  # as language corpora have it: each mark a word, and some of them twice
+        again = random.choice(["", " ;", " ?", " !", ' "'])
+        quoted = random.choice(["", '" '])
+        return quoted + " ".join("".join(f" {c}" if c in '.,;:!?"' else c for c in text).split()) + 2 * str(again)
+    if kind < 0.48:
         return " ".join(_pick(string.digits, 4, random) + str(random.choice(["", *".,-/:"])) for _ in words)
     if kind < 0.6:
         return text.title()

@@ -62,12 +62,12 @@ class CTCLitModel(LineLitModel):
         """Return what was read, by greedy decoding, of (B, classes, S) logits.
 
         Returns:
-            classes (B, S) int64, filled up with padding to what the widest line needs, and the geometric mean (B,)
-            over the windows of the winning class's probability.
+            classes (B, S) int64, filled up with padding, where S is the network's `num_windows`, and the geometric
+            mean (B,) over the windows of the winning class's probability.
         """
         classes, confidence = super().read(logits)
         text = greedy_decode(classes, self.blank, self.padding)
-        missing = max(0, num_windows(self.model) - text.shape[1])  # of a batch of narrow lines
+        missing = num_windows(self.model) - text.shape[1]  # where lines are of any width
         return functional.pad(text, (0, missing), value=self.padding), confidence
 
     def line_loss(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics.text import CharErrorRate
 
 from lab_kit.errors import UserError
-from text_recognizer.data.character_mapping import decode
+from text_recognizer.data.character_mapping import MAPPING, decode
 from text_recognizer.data_config import DataConfig
 from text_recognizer.lit_models.base import BaseLitModel
 
@@ -45,6 +45,7 @@ class LineLitModel(BaseLitModel):
         one_cycle_max_lr: float | None = None,
     ) -> None:
         super().__init__(model, data_config, optimizer, lr, loss, one_cycle_max_lr)
+        self.mapping = data_config.mapping
         self.check_windows(model, data_config.output_dims[0])
         self.val_cer, self.test_cer = CharErrorRate(), CharErrorRate()
         self._shown: list[tuple[str, str]] = []
@@ -91,7 +92,7 @@ class LineLitModel(BaseLitModel):
         self._record(f"{split}_loss", batch_index, loss.detach(), len(images))
         self._record_accuracy(f"{split}_acc", batch_index, logits, labels)
         if split != "train":  # comparing texts takes longer than a training step
-            true, read = to_texts(labels), to_texts(self.read(logits)[0])
+            true, read = (to_texts(classes, self.mapping) for classes in (labels, self.read(logits)[0]))
             self._record(f"{split}_cer", batch_index, read, true)
             if split == "val" and len(self._shown) < SHOWN:
                 self._shown += list(zip(true, read, strict=True))[: SHOWN - len(self._shown)]
@@ -104,9 +105,9 @@ class LineLitModel(BaseLitModel):
         self._record(name, batch_index, logits, labels)
 
 
-def to_texts(classes: Tensor) -> list[str]:
+def to_texts(classes: Tensor, mapping: tuple[str, ...] = MAPPING) -> list[str]:
     """Return the text of each row of classes (B, L); special tokens are left out."""
-    return [decode(row) for row in classes.tolist()]
+    return [decode(row, mapping=mapping) for row in classes.tolist()]
 
 
 def num_windows(model: nn.Module) -> int:

@@ -5,6 +5,7 @@ from text_recognizer.data.emnist import EMNIST
 from text_recognizer.data.emnist_lines import EMNISTLines
 from text_recognizer.data.fashion_mnist import FashionMNIST
 from text_recognizer.data.iam_lines import IAMLines
+from text_recognizer.data.iam_paragraphs import IAMParagraphs
 from text_recognizer.data.image_folder import ImageFolder
 from text_recognizer.data.mnist import MNIST
 from text_recognizer.data.sentence_generator import SentenceGenerator
@@ -17,6 +18,7 @@ __all__ = [
     "EMNISTLines",
     "FashionMNIST",
     "IAMLines",
+    "IAMParagraphs",
     "ImageFolder",
     "SentenceGenerator",
 ]

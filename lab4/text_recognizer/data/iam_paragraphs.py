@@ -1,0 +1,188 @@
+"""Whole paragraphs as people write them: those of the IAM database, or by imaginary writers in their place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from lab_kit.checks import check_at_least
+from lab_kit.datasets import cache, iam
+from lab_kit.datasets.raw_data import RawData, Source
+from lab_kit.handwriting import pen_pages, pen_set
+from lab_kit.handwriting.pen_lines import CODE_FILES
+from text_recognizer.data.base_data_module import BaseDataModule
+from text_recognizer.data.character_mapping import PAGE_MAPPING, encode
+from text_recognizer.data.dataset import ImageDataset
+from text_recognizer.data.sentence_generator import SentenceGenerator
+from text_recognizer.data_config import DataConfig
+
+HEIGHT, WIDTH = 576, 640  # pixels of a page
+SHORTEST, LONGEST = 20, 56  # characters, at most, in a line by imaginary writers
+CODE = (Path(__file__), Path(pen_pages.__file__), Path(iam.__file__))
+SPLITS = ("train", "val", "test")
+
+
+class IAMParagraphs(BaseDataModule):
+    """Paragraphs of handwriting on pages of 576 x 640 pixels; no writer is in two splits.
+
+    A label holds the text with a new-line token between lines. IAM's owners ask users to register and to use it for
+    research only, so it is downloaded with `--source download` alone; in its place, imaginary writers write.
+
+    Args:
+        max_length: characters of the longest paragraph, new lines included; IAM's longest has 682.
+        num_train: pages of an epoch by imaginary writers; they are new in every epoch.
+        num_val: validation pages by imaginary writers.
+        num_test: test pages by imaginary writers.
+        batch_size: pages in a batch.
+        num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
+        source: where the pages come from. `auto` takes IAM if it is on disk, else imaginary writers; `download`
+            downloads IAM; `pen` insists on imaginary writers.
+        seed: of everything that is drawn by chance.
+        augment: turn, scale, shear and shift training pages a little, differently in every epoch.
+    """
+
+    dataset = "iam"
+    has_stand_in = True
+    task = "line"
+
+    def __init__(
+        self,
+        max_length: int = 682,
+        num_train: int = 4_000,
+        num_val: int = 200,
+        num_test: int = 200,
+        batch_size: int = 16,
+        num_workers: int = 0,
+        source: Source = "auto",
+        seed: int = 42,
+        augment: bool = False,
+    ) -> None:
+        super().__init__(batch_size, num_workers, source, seed, augment)
+        check_at_least(1, max_length=max_length, num_train=num_train, num_val=num_val, num_test=num_test)
+        self.max_length = max_length
+        self.sizes = dict(zip(SPLITS, (num_train, num_val, num_test), strict=True))
+        text_source = "auto" if source == "download" else source
+        # Hyphens at the ends of lines make a paragraph longer than its text.
+        self.sentences = SentenceGenerator(max(1, max_length - max_length // SHORTEST), True, text_source, seed)
+
+    def config(self) -> DataConfig:
+        return DataConfig((1, HEIGHT, WIDTH), (self.max_length, 1), PAGE_MAPPING)
+
+    def _ready(self) -> bool:
+        return super()._ready() or self._file(True).is_file()
+
+    def _prepare(self, real: bool) -> None:
+        cache.ensure(self._file(real), lambda: self._arrays(real), compress=True)
+
+    def _load(self, real: bool) -> dict[str, Dataset]:
+        arrays = cache.load(self._file(real), lambda: self._arrays(real), compress=True)
+        splits = {
+            split: ImageDataset(*(torch.from_numpy(arrays[f"{split}_{part}"]) for part in ("images", "labels")))
+            for split in SPLITS
+            if f"{split}_images" in arrays
+        }
+        if not real:
+            splits["train"] = FreshPages(self.sentences, self.max_length, self.sizes["train"], self.seed)
+        return splits
+
+    def source_description(self, real: bool) -> str:
+        if real:
+            return super().source_description(real)
+        return f"imaginary writers (embedded handwriting, not real); sentences: {self.sentences.source_used}"
+
+    def _file(self, real: bool) -> Path:
+        """Return where the pages are kept: the name carries all that they depend on."""
+        made_from = {"code": cache.code_key(*CODE, *CODE_FILES), "max_length": self.max_length}
+        if real:
+            key = cache.content_key(**made_from, archive=RawData.load(self.dataset).files[0].sha256)
+            return cache.cache_file("iam", "paragraphs", key)
+        made_from |= {"sizes": [self.sizes[split] for split in SPLITS[1:]], "seed": self.seed}
+        key = cache.content_key(**made_from, sentences=self.sentences.text_key())
+        return cache.cache_file("pen_pages", f"{self.max_length}-characters", key)
+
+    def _arrays(self, real: bool) -> cache.Arrays:
+        """Return images (N, 576, 640) and labels (N, max_length) of each split, uint8."""
+        arrays = {}
+        for split, (pages, texts) in (self._read() if real else self._write()).items():
+            labels = [encode(text, self.max_length, PAGE_MAPPING) for text in texts]
+            arrays[f"{split}_images"], arrays[f"{split}_labels"] = np.stack(pages), np.stack(labels).astype(np.uint8)
+        return arrays
+
+    def _read(self) -> dict[str, tuple[list[np.ndarray], list[str]]]:
+        raw = RawData.load(self.dataset)
+        raw.ensure()
+        pages = {split: ([], []) for split in SPLITS}
+        for form in tqdm(iam.read_forms(raw.files[0].path), desc="Cutting pages", unit=" forms", disable=None):
+            text = "\n".join(line.text for line in form.lines)
+            if len(text) <= self.max_length and set(text) <= set(PAGE_MAPPING):
+                pages[form.split][0].append(fit_page(form.picture(*form.lines)))
+                pages[form.split][1].append(text)
+        return {split: found for split, found in pages.items() if found[0]}
+
+    def _write(self) -> dict[str, tuple[list[np.ndarray], list[str]]]:
+        pages = {}
+        wanted = {split: self.sizes[split] for split in SPLITS[1:]}
+        with tqdm(total=sum(wanted.values()), desc="Writing pages", unit=" pages", disable=None) as progress:
+            for split, size in wanted.items():
+                random = np.random.default_rng((self.seed, SPLITS.index(split)))
+                pages[split] = [], []
+                for _ in range(size):
+                    page, text = write_page(self.sentences, self.max_length, split, random)
+                    pages[split][0].append(page)
+                    pages[split][1].append(text)
+                    progress.update()
+        return pages
+
+
+class FreshPages(Dataset):
+    """Training pages by imaginary writers, which are written when they are asked for, and never again.
+
+    The index of a page decides what is on it. The sampler counts on from epoch to epoch (`endless`).
+    """
+
+    endless = True
+
+    def __init__(self, sentences: SentenceGenerator, max_length: int, size: int, seed: int) -> None:
+        self.sentences, self.max_length, self.size, self.seed = sentences, max_length, size, seed
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitems__(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return a batch: pictures (B, 1, 576, 640) float32 and labels (B, max_length) int64."""
+        pages, labels = [], []
+        for index in indices:
+            page, text = write_page(
+                self.sentences, self.max_length, "train", np.random.default_rng((self.seed, int(index)))
+            )
+            pages.append(page)
+            labels.append(encode(text, self.max_length, PAGE_MAPPING))
+        return torch.from_numpy(np.stack(pages))[:, None] / 255, torch.from_numpy(np.stack(labels))
+
+
+def write_page(
+    sentences: SentenceGenerator, max_length: int, split: str, random: np.random.Generator
+) -> tuple[np.ndarray, str]:
+    """Let an imaginary writer of a split write a paragraph; return the page (576, 640) uint8 and its text."""
+    codes = sentences.generate_codes(1, random)[0]
+    text = codes[codes > 0].tobytes().decode("ascii")
+    lines = pen_pages.break_lines(text, int(random.integers(SHORTEST, LONGEST + 1)), random)
+    while len("\n".join(lines)) > max_length:
+        lines.pop()
+    writer = int(random.choice(pen_set.WRITERS[split]))
+    generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
+    return pen_pages.write_page(lines, writer, generator, (HEIGHT, WIDTH)), "\n".join(lines)
+
+
+def fit_page(picture: np.ndarray) -> np.ndarray:
+    """Scale a picture of writing (H, W) uint8 down to a page (576, 640), and put it into the upper left corner."""
+    scale = min(HEIGHT / picture.shape[0], WIDTH / picture.shape[1], 1)
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:HEIGHT, :WIDTH]
+    page = np.zeros((HEIGHT, WIDTH), np.uint8)
+    page[: small.shape[0], : small.shape[1]] = small
+    return page

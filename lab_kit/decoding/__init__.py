@@ -1,0 +1,1 @@
+"""From a network's probabilities to text, with knowledge of the language."""

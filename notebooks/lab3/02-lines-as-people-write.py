@@ -1,0 +1,176 @@
+# %% [markdown]
+# # Lines as people write
+#
+# `EMNISTLines` puts pictures of single characters side by side, each blown up to the same height. Nobody writes so.
+# Here imaginary writers write whole lines, as people do; a network learns from them; and then it reads a line that
+# **you** wrote.
+#
+# At the end you will be able to
+# - say in what ways lines that people write differ from characters in boxes;
+# - feed pictures of any width to a network, in batches;
+# - read a picture file of your own, and say what the network needs it to look like.
+
+# %%
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from lab_kit.experiment import hardware
+from lab_kit.handwriting.pen_line_style import line_style
+from lab_kit.handwriting.pen_lines import write_lines
+from lab_kit.notebooks import notebook
+from lab_kit.photo.fit_line import fit_line
+from lab_kit.photo.ink import extract_ink
+from lab_kit.photo.open_picture import OWN_WRITING, open_picture
+from text_recognizer.data import EMNISTLines, IAMLines
+from text_recognizer.data.iam_lines import HEIGHT
+from text_recognizer.data.line_augmentation import augment_lines
+from text_recognizer.data.line_pictures import side_by_side
+from text_recognizer.lit_models import CTCLitModel
+from text_recognizer.lit_models.line import to_texts
+from text_recognizer.models import CRNN
+
+FAST = "COURSE_FAST" in os.environ  # set: little work, only to see that every cell runs
+pl.seed_everything(42, verbose=False)
+notebook.set_up()
+
+
+def show_lines(lines: list[np.ndarray], titles: list[str]) -> None:
+    """Show lines below each other, all at the same scale."""
+    width = max(line.shape[1] for line in lines)
+    _, places = plt.subplots(len(lines), 1, figsize=(11, 0.85 * len(lines)), squeeze=False, layout="constrained")
+    for axes, line, title in zip(places.flat, lines, titles, strict=True):
+        axes.imshow(np.pad(line, ((0, 0), (0, width - line.shape[1]))), cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(title, loc="left", fontsize=10, parse_math=False)
+        axes.set_axis_off()
+    plt.show()
+
+
+# %% [markdown]
+# ## Characters in boxes, and a line in one go
+#
+# The same kind of text twice. **Before you go on: in what do the first two differ from the others?** Find five things.
+
+# %%
+boxes = EMNISTLines(max_length=24, source="pen", num_train=2, num_val=2, num_test=2)
+boxes.prepare_data()
+boxes.setup()
+boxed = [boxes.splits["train"].picture(index).numpy() for index in range(2)]
+text = "jumping fully, he said"
+written = write_lines([text] * 4, torch.tensor([3, 14, 8, 40]), torch.Generator().manual_seed(0), 28)
+show_lines([*boxed, *written], ["characters in boxes"] * 2 + ["an imaginary writer"] * 4)
+
+# %% [markdown]
+# Natural lines have letters of different widths and heights; tails hang below the line (`j`, `p`, `y`); a comma is
+# small and low; letters lean, and are joined by some writers; the writing line is not straight.
+#
+# ## What makes a writer
+#
+# Each writer is a number. From it come the traits that make a hand: always the same for the same writer. The random
+# numbers of a single letter come on top, so that nobody writes twice the same.
+
+# %%
+traits = line_style(torch.tensor([3, 14, 8, 40]))
+for name in ("slant", "small", "gap", "join", "nib"):
+    print(f"{name:8}", "  ".join(f"{value:5.2f}" for value in traits[name].tolist()))
+same_writer = write_lines([text] * 3, torch.tensor([14, 14, 14]), torch.Generator().manual_seed(1), 28)
+show_lines(same_writer, ["writer 14"] * 3)
+
+# %% [markdown]
+# ## Batches of lines of any width
+#
+# The pictures of a batch must be of one size. So a batch has lines of similar lengths, and blank paper fills up the
+# rest. To CTC, paper is nothing special: the network says "blank" there.
+
+# %%
+sizes = {"num_train": 64, "num_val": 32, "num_test": 32} if FAST else {"num_train": 8_000, "num_val": 200}
+data = IAMLines(max_length=24, source="pen", **sizes)
+data.prepare_data()
+data.setup()
+images, labels = next(iter(data.train_dataloader()))
+print(f"pictures {tuple(images.shape)}, labels {tuple(labels.shape)}")
+show_lines([255 * image[0].numpy() for image in images[:4]], to_texts(labels[:4]))
+
+# %% [markdown]
+# Augmentation changes each line a little more, differently in every epoch:
+
+# %%
+show_lines([255 * image[0].numpy() for image in augment_lines(images[:1].repeat(4, 1, 1, 1))], ["augmented"] * 4)
+
+# %% [markdown]
+# ## Train
+#
+# Convolutions shrink a line to columns, a step every 4 pixels, and two LSTMs read the columns in both directions. On
+# two CPU cores this takes some six minutes. With four times as many lines (`--max_epochs 12` on the command line, 20
+# minutes) it reads far better. No line of a real person is ever seen.
+
+# %%
+model = CTCLitModel(CRNN(data.config()), data.config(), optimizer="AdamW", one_cycle_max_lr=3e-3)
+hardware.tune(model.model)
+trainer = pl.Trainer(
+    max_epochs=1 if FAST else 6,
+    precision=hardware.fast_precision("auto"),
+    gradient_clip_val=5,
+    callbacks=[notebook.Progress()],
+    **notebook.QUIET,
+)
+trainer.fit(model, datamodule=data)
+
+# %%
+model.eval()
+
+
+def read(line: np.ndarray) -> str:
+    """Read one line (48, any width) uint8, ink 255 on paper 0."""
+    with torch.no_grad():
+        classes, _ = model.read(model(side_by_side([line]).to(model.device)))
+    return to_texts(classes)[0]
+
+
+test = data.splits["test"]
+chosen = np.linspace(0, len(test) - 1, 6).astype(int)
+lines = [test.picture(index).numpy() for index in chosen]
+truth = to_texts(test.__getitems__(chosen)[1])
+show_lines(lines, [f"true: {true}      read: {read(line)}" for line, true in zip(lines, truth, strict=True)])
+
+# %% [markdown]
+# ## Your own line
+#
+# Write one line with a dark pen on white paper, take a photo of it, cut away everything but the line, and save it
+# beside this notebook as `my_line.jpg` (on Colab: the folder symbol on the left). Until there is such a file, an
+# imaginary writer stands in, whom nobody has trained on.
+#
+# A reader is only as good as its picture looks like those that it knows. Three steps bring it there: **ink** from
+# **paper**, whatever the light; the line **cropped** to its ink and scaled to 48 pixels; and narrow hands
+# **stretched**, wide ones squeezed, so that strokes stand as close as in training.
+
+# %%
+own = Path("my_line.jpg")
+if own.is_file():
+    picture = open_picture(own, OWN_WRITING)
+else:
+    from PIL import Image
+
+    (stand_in,) = write_lines(["this could be yours"], torch.tensor([21_005]), torch.Generator().manual_seed(5), 90)
+    picture = Image.fromarray(235 - np.pad(stand_in, 40) // 255 * 180)
+ink = extract_ink(picture)
+line = fit_line(ink, HEIGHT)
+_, (left, right) = plt.subplots(2, 1, figsize=(11, 4), layout="constrained")
+for axes, image, title in ((left, picture, "your picture"), (right, 255 - line, f"read: {read(line)}")):
+    axes.imshow(image, cmap="gray")
+    axes.set_title(title, loc="left", parse_math=False)
+    axes.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## What next?
+#
+# - Write the same line twice: as you always do, and as your teacher would like it. Which is read better?
+# - Leave something out: `augment=False`, or writers who never join. `benchmarks/pen_to_people.py` measures what each
+#   part is worth, on lines that real people wrote.
+# - `IAMLines` with `--source download` trains on IAM's lines by 657 people. Its owners ask you to register with them
+#   first, and to use it for research only.
