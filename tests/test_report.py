@@ -52,7 +52,7 @@ def test_pictures_are_drawn_even_when_all_or_nothing_is_right(accuracy, tmp_path
     found = Predictions(labels, labels if accuracy else labels.flip(0), torch.ones(10))
     images = torch.zeros(10, 28, 28, dtype=torch.uint8)
     names = ("T-shirt/top", *"abcdefghi")
-    character_plots.plot_predictions(found, images, names, tmp_path / "predictions.png")
+    character_plots.plot_predictions(found, images.__getitem__, names, tmp_path / "predictions.png")
     character_plots.plot_confusion(found, names, tmp_path / "confusion.png")
     assert (tmp_path / "predictions.png").stat().st_size > 5000
     assert (tmp_path / "confusion.png").stat().st_size > 5000
@@ -79,5 +79,5 @@ def test_json_is_written_whole(tmp_path):
 def test_names_of_classes_are_text_in_plots_too(found, tmp_path):
     """Matplotlib takes what stands between two dollars for mathematics, and these for mistakes in it."""
     names, images = ("a$\\frac$b", "$x_", "c$$d^", "5$", "$", "$$"), torch.zeros((200, 1, 28, 28), dtype=torch.uint8)
-    picture_plots.draw(found.labels, found.predicted, found.confidence, images, names, tmp_path)
+    picture_plots.draw(found.labels, found.predicted, found.confidence, images.__getitem__, names, tmp_path)
     assert (tmp_path / "predictions.png").stat().st_size > 1000

@@ -370,7 +370,7 @@ def test_lines_are_decoded_as_the_lightning_module_does(ctc: bool) -> None:
     lit = CTCLitModel if ctc else LineLitModel
     model = lit.__new__(lit)
     torch.nn.Module.__init__(model)
-    model.blank, model.padding = MAPPING.index(BLANK), MAPPING.index("<P>")
+    model.blank, model.padding, model.windows = MAPPING.index(BLANK), MAPPING.index("<P>"), 12
     expected = [decode(row) for row in model.read(logits)[0].tolist()]
     allowed = np.array([name not in SPECIAL_TOKENS for name in MAPPING])
     blank = MAPPING.index(BLANK) if ctc else None

@@ -44,7 +44,7 @@ class CTCLitModel(LineLitModel):
         one_cycle_max_lr: float | None = None,
     ) -> None:
         super().__init__(model, data_config, optimizer, lr, "cross_entropy", one_cycle_max_lr)
-        mapping = data_config.mapping
+        mapping, self.windows = data_config.mapping, num_windows(model)
         self.blank, self.padding = mapping.index(BLANK), mapping.index(PADDING)
         special = torch.tensor([mapping.index(token) for token in SPECIAL_TOKENS])
         self.register_buffer("special", special, persistent=False)
@@ -67,7 +67,7 @@ class CTCLitModel(LineLitModel):
         """
         classes, confidence = super().read(logits)
         text = greedy_decode(classes, self.blank, self.padding)
-        missing = num_windows(self.model) - text.shape[1]  # where lines are of any width
+        missing = self.windows - text.shape[1]  # where lines are of any width
         return functional.pad(text, (0, missing), value=self.padding), confidence
 
     def line_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
