@@ -49,7 +49,8 @@ from text_recognizer.models import CRNN  # noqa: E402
 
 STEPS, BATCH, MAX_LENGTH = 4_600, 32, 40
 RECIPE = {"optimizer": "AdamW", "one_cycle_max_lr": 3e-3}
-DECODING = {"weight": 0.5, "bonus": 1.0}  # usual values; not tuned on what people wrote
+# The best of a grid on imaginary writers' validation lines, augmented three times: what people wrote chooses nothing.
+DECODING = {"weight": 0.35, "bonus": 1.0}
 EPOCHS = 12  # which differ in nothing where lines are fresh
 FEW = 64  # writers, where most are left out
 WITHOUT = ("joins", "writers", "widths", "fresh", "augmentation")
