@@ -15,8 +15,7 @@ from lab_kit.datasets.raw_data import RawData, Source
 from lab_kit.errors import UserError
 from lab_kit.handwriting import pen_set
 from lab_kit.handwriting.pen_lines import CODE_FILES, write_lines
-from lab_kit.photo.fit_line import fit_line
-from lab_kit.photo.stroke_density import even_density
+from lab_kit.photo import fit_line, stroke_density
 from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.character_mapping import MAPPING, encode
 from text_recognizer.data.line_augmentation import augment_lines
@@ -27,7 +26,10 @@ from text_recognizer.data_config import DataConfig
 
 HEIGHT = 48  # pixels of a line
 WIDEST = 32  # pixels for each character, more than a line of several needs
-CODE = tuple(Path(__file__).with_name(name) for name in ("iam_lines.py", "line_texts.py", "line_pictures.py"))
+CODE = (  # what decides how lines look
+    *(Path(__file__).with_name(name) for name in ("iam_lines.py", "line_texts.py", "line_pictures.py")),
+    *(Path(module.__file__) for module in (fit_line, stroke_density)),
+)
 SPLITS = ("train", "val", "test")
 LINES_PER_STEP = 256  # of the progress bar
 VARIED_DENSITY = 0.15  # of training lines: the share by which their strokes stand closer or wider
@@ -134,7 +136,7 @@ class IAMLines(BaseDataModule):
         for form in tqdm(iam.read_forms(raw.files[0].path), desc="Cutting lines", unit=" forms", disable=None):
             for line in form.lines:
                 if len(line.text) <= self.max_length and set(line.text) <= set(MAPPING):
-                    lines[form.split][0].append(fit_line(form.picture(line), HEIGHT))
+                    lines[form.split][0].append(fit_line.fit_line(form.picture(line), HEIGHT))
                     lines[form.split][1].append(line.text)
         for split, (pictures, _) in lines.items():
             if not pictures:
@@ -200,4 +202,4 @@ def write_fitted(
     generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
     factors = random.uniform(1 - varied, 1 + varied, len(texts))
     lines = write_lines(texts, writers, generator, HEIGHT)
-    return [even_density(line, factor) for line, factor in zip(lines, factors, strict=True)]
+    return [stroke_density.even_density(line, factor) for line, factor in zip(lines, factors, strict=True)]
