@@ -119,7 +119,7 @@ def test_iams_lines_become_batches(put_iam):
     assert images.shape[:3] == (5, 1, HEIGHT)
     assert labels.shape == (5, 24)
     assert len(ready(max_length=19).splits["train"]) == 4  # those that are short enough
-    with pytest.raises(UserError, match="no val line of at most 16 characters: choose a larger --max_length"):
+    with pytest.raises(UserError, match="no val lines of at most 16 characters: choose a larger --max_length"):
         ready(max_length=16)
 
 
@@ -208,18 +208,36 @@ def test_texts_fit_and_some_teach_what_sentences_lack():
     assert all(text in source.text() for text in plain)
 
 
-def test_texts_that_are_left_out_are_never_written():
+@pytest.mark.parametrize("spelled", [str, lambda piece: " ; ".join(piece.split()), lambda piece: f'" {piece} ! !'])
+def test_texts_that_are_left_out_are_never_written(spelled):
     sentences = SentenceGenerator(30, keep_marks=True, source="pen")
     sentences.load()
     words = sentences.text().split()
     pieces = [" ".join(words[place : place + 4]) for place in (100, 5000)]
+    assert all(piece in sentences.text() for piece in pieces)
     before = sentences.text_key()
-    sentences.leave_out(pieces)
+    sentences.leave_out(map(spelled, pieces))
     text = sentences.text()
     assert not any(piece in text for piece in pieces)
     assert len(text.split()) > len(words) - 1000
     assert sentences.text_key() != before
     assert len(sentences.generate()) <= 30
+
+
+def test_what_is_left_out_is_whole_words():
+    sentences = SentenceGenerator(30, keep_marks=True, source="pen")
+    sentences.load()
+    before = sentences.text()
+    sentences.leave_out(["", "!", "zqx", "hich"])
+    assert sentences.text() == before
+
+
+def test_a_language_model_knows_sentences_and_lines():
+    texts = LineTexts(SentenceGenerator(24, keep_marks=True, source="pen"))
+    corpus = texts.corpus(2000, np.random.default_rng(0))
+    rows = corpus.split("\n")
+    assert rows[0] == texts.sentences.text()
+    assert rows[1:] == [" " + text for text in texts.draw(2000, np.random.default_rng(0))]
 
 
 # What readers see

@@ -13,10 +13,15 @@ from lab_kit.handwriting.pen_writers import writer_habit
 JOIN_POINTS = 24
 DOTTED = "ijt"  # the pen goes on from their first stroke; dots and bars come later
 ASCENDERS = "bdfhkl"  # in a line, a form that is not tall would be another letter: an h an n
-TOO_CLOSE = {("r", 2)}  # forms, by number, that in a word would be taken for another letter: an r for an n
+# Forms, by number, that in a word are another letter: a c for an e, a theta for an o, an n for an r or u.
+TOO_CLOSE = {
+    "e": {10, 13}, "f": {25}, "g": {15}, "h": {8}, "k": {13}, "o": {8}, "r": {2, 27, 28}, "t": {14}, "u": {11, 15},
+    "v": {9, 11, 13},
+}  # fmt: skip
 TALL = 2  # grid units: the top of a tall form is above this
 JOINABLE_PROBABILITY, SCHOOL_PROBABILITY = 0.85, 0.92  # how often those who join take forms for it
 CAPITALS_JOINED = 0.4  # of what a writer joins otherwise
+OVER = 0.2  # of a round letter's width, by which the pen arrives above its beginning
 FURTHEST = 9  # grid units: those who join do not go further than this from letter to letter
 
 
@@ -73,9 +78,14 @@ def join_curves(xy: Tensor, form: Tensor, willing: Tensor) -> tuple[Tensor, Tens
     joined = willing & can_leave & torch.cat([can_enter[1:], can_enter[-1:]])
     joined &= (way[:, 0] > -FURTHEST / 3) & (way[:, 0] < FURTHEST)
     # A cubic Bezier curve that goes on as the pen went, and arrives from the left.
-    right = torch.tensor([0.5, 0.0])
+    rightwards = torch.tensor([0.5, 0.0])
     length = way.square().sum(dim=1, keepdim=True).sqrt()
-    bends = end + 0.4 * length * (normalize(end - before) + right), start - 0.3 * length * (normalize(way) + right)
+    # Round letters begin at their upper right: the pen arrives over their top. Through them, a c would be an e.
+    left, right, top = xy[..., 0].amin(dim=1), xy[..., 0].amax(dim=1), xy[:, : xy.shape[1] // 3, 1].amin(dim=1)
+    over_top = torch.stack([left, top - OVER * (right - left)], dim=1).roll(-1, dims=0)
+    is_round = (xy[:, 0, 0] > (left + right) / 2).roll(-1, dims=0)
+    arrives = torch.where(is_round[:, None], over_top, start - 0.3 * length * (normalize(way) + rightwards))
+    bends = end + 0.4 * length * (normalize(end - before) + rightwards), arrives
     t = torch.linspace(0, 1, JOIN_POINTS)[:, None]
     weights = (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3
     curves = sum(weight * point[:, None] for weight, point in zip(weights, (end, *bends, start), strict=True))
@@ -108,7 +118,7 @@ def _forms(for_joining: bool) -> tuple[Tensor, Tensor, Tensor]:
     start, count, rows = torch.zeros(128, dtype=torch.int64), torch.zeros(128, dtype=torch.int64), []
     for character, first in glyphs.first.items():
         forms = range(first, first + glyphs.count[character])
-        forms = [form for form in forms if (character, form - first) not in TOO_CLOSE]
+        forms = [form for form in forms if form - first not in TOO_CLOSE.get(character, ())]
         if character in ASCENDERS:
             forms = [form for form in forms if top[form] < TALL]
         if for_joining:

@@ -18,6 +18,7 @@ from lab_kit.handwriting.pen_writers import NOISE, vary_strokes
 
 LINES_AT_ONCE = 64  # so that their data fits into memory that is fast
 LINE_CHANCES = 8  # random numbers of a line
+LEAST_SPACE = 1.2  # gaps between letters: what stands between words besides is not less
 SMALL_HEIGHT = 8  # grid units, from the writing line to the top of small letters
 # The files that decide how lines look.
 CODE_FILES = (
@@ -141,7 +142,8 @@ def _letters(form: Tensor, style: dict[str, Tensor], noise: dict[str, Tensor]) -
 def _places(characters: Characters, x: Tensor, style: dict[str, Tensor], noise: dict[str, Tensor]) -> Tensor:
     """Return (M,) where the left edge of each letter goes, beside the letter before it."""
     gap = style["gap"] * (1 + 0.4 * noise["line_gap"][:, 0])
-    gap = gap + characters.spaces * style["space"] * (1 + 0.3 * noise["line_space"][:, 0])
+    space = style["space"].maximum(LEAST_SPACE * style["gap"])
+    gap = gap + characters.spaces * space * (1 + 0.3 * noise["line_space"][:, 0])
     end = torch.cumsum((gap + x.amax(dim=1)).double(), dim=0)
     left = end - x.amax(dim=1)
     return (left - left[characters.first][characters.line]).float()

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 INK = 100  # grey level from which a pixel counts as ink
-STANDARD = 0.2  # strokes that a row crosses, for each pixel of width and pixel of height
+STANDARD = 0.25  # strokes that a row crosses, for each pixel of width and pixel of height
 NARROWEST, WIDEST = 0.35, 2.0  # factors by which a line is stretched at least and at most
 LONG = 6  # heights: in a line that is shorter than this, too few strokes are counted to be sure
 

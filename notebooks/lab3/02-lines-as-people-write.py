@@ -8,6 +8,7 @@
 # At the end you will be able to
 # - say in what ways lines that people write differ from characters in boxes;
 # - feed pictures of any width to a network, in batches;
+# - say what a language model adds to a reader, and when it does harm;
 # - read a picture file of your own, and say what the network needs it to look like.
 
 # %%
@@ -19,6 +20,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from lab_kit.decoding.beam_search import beam_search
+from lab_kit.decoding.character_model import CharacterModel
 from lab_kit.experiment import hardware
 from lab_kit.handwriting.pen_line_style import line_style
 from lab_kit.handwriting.pen_lines import write_lines
@@ -27,6 +30,7 @@ from lab_kit.photo.fit_line import fit_line
 from lab_kit.photo.ink import extract_ink
 from lab_kit.photo.open_picture import OWN_WRITING, open_picture
 from text_recognizer.data import EMNISTLines, IAMLines
+from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS
 from text_recognizer.data.iam_lines import HEIGHT
 from text_recognizer.data.line_augmentation import augment_lines
 from text_recognizer.data.line_pictures import side_by_side
@@ -138,6 +142,38 @@ truth = to_texts(test.__getitems__(chosen)[1])
 show_lines(lines, [f"true: {true}      read: {read(line)}" for line, true in zip(lines, truth, strict=True)])
 
 # %% [markdown]
+# ## What comes next in English
+#
+# The network knows shapes. Is this `rn` or `m`, `cl` or `d`? Often the shape does not say, but English does. So count
+# in a text how often each character follows those before it: a **language model** of characters. Then search for the
+# text whose shapes *and* characters are most probable together: a **beam search** follows the best beginnings of texts
+# from column to column.
+
+# %%
+language = CharacterModel(data.texts.corpus(2_000 if FAST else 50_000, np.random.default_rng(0)), ALPHANUMERIC + MARKS)
+for context in (" th", " q", "rea"):
+    probability = np.exp(language.log_probabilities(context))
+    best = np.argsort(-probability)[:4]
+    print(f"after {context!r}:", ", ".join(f"{language.characters[k]!r} {probability[k]:.0%}" for k in best))
+
+# %%
+classes = np.array([MAPPING.index(character) for character in language.characters])
+
+
+def read_english(line: np.ndarray, weight: float = 0.5) -> str:
+    """Read one line, with a language model of this weight."""
+    with torch.no_grad():
+        columns = model(side_by_side([line]).to(model.device))[0].T.log_softmax(dim=1).cpu().numpy()
+    return beam_search(columns, classes, model.blank, language, weight, bonus=1.2)
+
+
+for line, true in zip(lines, truth, strict=True):
+    print(f"true     {true}\nalone    {read(line)}\nEnglish  {read_english(line)}\n")
+
+# %% [markdown]
+# **Which errors are gone, and which are new?** The model makes rare words into frequent ones, and corrects what was
+# misspelled on purpose. Try other weights, up to 2.
+#
 # ## Your own line
 #
 # Write one line with a dark pen on white paper, take a photo of it, cut away everything but the line, and save it
@@ -160,7 +196,8 @@ else:
 ink = extract_ink(picture)
 line = fit_line(ink, HEIGHT)
 _, (left, right) = plt.subplots(2, 1, figsize=(11, 4), layout="constrained")
-for axes, image, title in ((left, picture, "your picture"), (right, 255 - line, f"read: {read(line)}")):
+readings = f"alone: {read(line)}      with English: {read_english(line)}"
+for axes, image, title in ((left, picture, "your picture"), (right, 255 - line, readings)):
     axes.imshow(image, cmap="gray")
     axes.set_title(title, loc="left", parse_math=False)
     axes.set_axis_off()

@@ -8,26 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
-from lab_kit.checks import check_at_least
 from lab_kit.datasets import cache, iam
-from lab_kit.datasets.raw_data import RawData, Source
+from lab_kit.datasets.raw_data import Source
 from lab_kit.handwriting import pen_pages, pen_set
-from lab_kit.handwriting.pen_lines import CODE_FILES
-from text_recognizer.data.base_data_module import BaseDataModule
 from text_recognizer.data.character_mapping import PAGE_MAPPING, encode
 from text_recognizer.data.dataset import ImageDataset
+from text_recognizer.data.iam_data_module import IAMDataModule, Written
 from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.data_config import DataConfig
 
 HEIGHT, WIDTH = 576, 640  # pixels of a page
 SHORTEST, LONGEST = 20, 56  # characters, at most, in a line by imaginary writers
-CODE = (Path(__file__), Path(pen_pages.__file__), Path(iam.__file__))
-SPLITS = ("train", "val", "test")
+CODE = (Path(__file__), Path(pen_pages.__file__))
 
 
-class IAMParagraphs(BaseDataModule):
+class IAMParagraphs(IAMDataModule):
     """Paragraphs of handwriting on pages of 576 x 640 pixels; no writer is in two splits.
 
     A label holds the text with a new-line token between lines. IAM's owners ask users to register and to use it for
@@ -46,9 +42,9 @@ class IAMParagraphs(BaseDataModule):
         augment: turn, scale, shear and shift training pages a little, differently in every epoch.
     """
 
-    dataset = "iam"
-    has_stand_in = True
-    task = "line"
+    unit = "paragraphs"
+    mapping = PAGE_MAPPING
+    code = CODE
 
     def __init__(
         self,
@@ -62,81 +58,32 @@ class IAMParagraphs(BaseDataModule):
         seed: int = 42,
         augment: bool = False,
     ) -> None:
-        super().__init__(batch_size, num_workers, source, seed, augment)
-        check_at_least(1, max_length=max_length, num_train=num_train, num_val=num_val, num_test=num_test)
-        self.max_length = max_length
-        self.sizes = dict(zip(SPLITS, (num_train, num_val, num_test), strict=True))
-        text_source = "auto" if source == "download" else source
         # Hyphens at the ends of lines make a paragraph longer than its text.
-        self.sentences = SentenceGenerator(max(1, max_length - max_length // SHORTEST), True, text_source, seed)
+        sentence_length, sizes = max(1, max_length - max_length // SHORTEST), (num_train, num_val, num_test)
+        super().__init__(max_length, sizes, sentence_length, batch_size, num_workers, source, seed, augment)
 
     def config(self) -> DataConfig:
         return DataConfig((1, HEIGHT, WIDTH), (self.max_length, 1), PAGE_MAPPING)
 
-    def _ready(self) -> bool:
-        return super()._ready() or self._file(True).is_file()
+    def cut(self, form: iam.Form) -> list[tuple[str, tuple[iam.Line, ...]]]:
+        return [("\n".join(line.text for line in form.lines), form.lines)]
 
-    def _prepare(self, real: bool) -> None:
-        cache.ensure(self._file(real), lambda: self._arrays(real), compress=True)
+    def fit(self, picture: np.ndarray) -> np.ndarray:
+        return fit_page(picture)
 
-    def _load(self, real: bool) -> dict[str, Dataset]:
-        arrays = cache.load(self._file(real), lambda: self._arrays(real), compress=True)
-        splits = {
-            split: ImageDataset(*(torch.from_numpy(arrays[f"{split}_{part}"]) for part in ("images", "labels")))
-            for split in SPLITS
-            if f"{split}_images" in arrays
-        }
-        if not real:
-            splits["train"] = FreshPages(self.sentences, self.max_length, self.sizes["train"], self.seed)
-        return splits
+    def write(self, count: int, split: str, random: np.random.Generator) -> Written:
+        written = [write_page(self.sentences, self.max_length, split, random) for _ in range(count)]
+        return [page for page, _ in written], [text for _, text in written]
 
-    def source_description(self, real: bool) -> str:
-        if real:
-            return super().source_description(real)
-        return f"imaginary writers (embedded handwriting, not real); sentences: {self.sentences.source_used}"
+    def to_arrays(self, pictures: list[np.ndarray], texts: list[str]) -> cache.Arrays:
+        labels = [encode(text, self.max_length, PAGE_MAPPING) for text in texts]
+        return {"images": np.stack(pictures), "labels": np.stack(labels).astype(np.uint8)}
 
-    def _file(self, real: bool) -> Path:
-        """Return where the pages are kept: the name carries all that they depend on."""
-        made_from = {"code": cache.code_key(*CODE, *CODE_FILES), "max_length": self.max_length}
-        if real:
-            key = cache.content_key(**made_from, archive=RawData.load(self.dataset).files[0].sha256)
-            return cache.cache_file("iam", "paragraphs", key)
-        made_from |= {"sizes": [self.sizes[split] for split in SPLITS[1:]], "seed": self.seed}
-        key = cache.content_key(**made_from, sentences=self.sentences.text_key())
-        return cache.cache_file("pen_pages", f"{self.max_length}-characters", key)
+    def to_dataset(self, arrays: cache.Arrays) -> Dataset:
+        return ImageDataset(torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"]))
 
-    def _arrays(self, real: bool) -> cache.Arrays:
-        """Return images (N, 576, 640) and labels (N, max_length) of each split, uint8."""
-        arrays = {}
-        for split, (pages, texts) in (self._read() if real else self._write()).items():
-            labels = [encode(text, self.max_length, PAGE_MAPPING) for text in texts]
-            arrays[f"{split}_images"], arrays[f"{split}_labels"] = np.stack(pages), np.stack(labels).astype(np.uint8)
-        return arrays
-
-    def _read(self) -> dict[str, tuple[list[np.ndarray], list[str]]]:
-        raw = RawData.load(self.dataset)
-        raw.ensure()
-        pages = {split: ([], []) for split in SPLITS}
-        for form in tqdm(iam.read_forms(raw.files[0].path), desc="Cutting pages", unit=" forms", disable=None):
-            text = "\n".join(line.text for line in form.lines)
-            if len(text) <= self.max_length and set(text) <= set(PAGE_MAPPING):
-                pages[form.split][0].append(fit_page(form.picture(*form.lines)))
-                pages[form.split][1].append(text)
-        return {split: found for split, found in pages.items() if found[0]}
-
-    def _write(self) -> dict[str, tuple[list[np.ndarray], list[str]]]:
-        pages = {}
-        wanted = {split: self.sizes[split] for split in SPLITS[1:]}
-        with tqdm(total=sum(wanted.values()), desc="Writing pages", unit=" pages", disable=None) as progress:
-            for split, size in wanted.items():
-                random = np.random.default_rng((self.seed, SPLITS.index(split)))
-                pages[split] = [], []
-                for _ in range(size):
-                    page, text = write_page(self.sentences, self.max_length, split, random)
-                    pages[split][0].append(page)
-                    pages[split][1].append(text)
-                    progress.update()
-        return pages
+    def fresh(self) -> Dataset:
+        return FreshPages(self.sentences, self.max_length, self.sizes["train"], self.seed)
 
 
 class FreshPages(Dataset):

@@ -30,6 +30,11 @@ class LineTexts:
         fitting = [text[: self.sentences.max_length].strip() for text in changed]
         return [short or text for short, text in zip(fitting, texts, strict=True)]
 
+    def corpus(self, lines: int, random: np.random.Generator) -> str:
+        """Return what a language model counts in: all sentences, and that many lines as they are drawn, one a row."""
+        drawn = (f" {text}" for text in self.draw(lines, random))  # with the space that stands before a word
+        return "\n".join([self.sentences.text(), *drawn])
+
     def draw_similar(self, count: int, random: np.random.Generator) -> list[str]:
         """Return that many texts of similar lengths: side by side, they waste little paper."""
         texts = sorted(self.draw(POOL * count, random), key=len)

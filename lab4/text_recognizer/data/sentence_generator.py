@@ -98,11 +98,19 @@ class SentenceGenerator:
         return self._text.tobytes().decode("ascii")
 
     def leave_out(self, texts: Iterable[str]) -> None:
-        """Take these texts out of the one that pieces come from, wherever they occur."""
-        rest = self.text()
+        """Take these texts out of the one that pieces come from, whatever marks and spaces are among their words."""
+        self.load()
+        word = np.isin(self._text, _codes("".join(ALPHANUMERIC)))
+        places = np.flatnonzero(word)
+        letters = self._text[places].tobytes().decode("ascii")
+        stays = np.ones(len(self._text), bool)
         for text in texts:
-            rest = rest.replace(clean(text, self.keep_marks), "")
-        self._use(_codes(" ".join(rest.split())))
+            pattern = "".join(filter(ALPHANUMERIC.__contains__, text))
+            for match in re.finditer(pattern, letters) if pattern else ():
+                first, last = places[match.start()], places[match.end() - 1]
+                whole = not (word[first - 1 : first].any() or word[last + 1 : last + 2].any())
+                stays[first : last + 1] &= not whole
+        self._use(_codes(" ".join(self._text[stays].tobytes().decode("ascii").split())))
 
     def _use(self, text: np.ndarray) -> None:
         self._text, self._possible = text, {}
