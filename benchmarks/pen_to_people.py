@@ -47,7 +47,7 @@ from text_recognizer.data.sentence_generator import SentenceGenerator  # noqa: E
 from text_recognizer.lit_models import CTCLitModel  # noqa: E402
 from text_recognizer.models import CRNN  # noqa: E402
 
-STEPS, BATCH, MAX_LENGTH = 4_800, 32, 40
+STEPS, BATCH, MAX_LENGTH = 4_400, 32, 40
 RECIPE = {"optimizer": "AdamW", "one_cycle_max_lr": 3e-3}
 # The best of a grid on imaginary writers' validation lines, augmented three times, with texts that the language
 # model does not know: what people wrote chooses nothing.

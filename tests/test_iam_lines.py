@@ -17,6 +17,7 @@ from text_recognizer.data import IAMLines, iam_lines
 from text_recognizer.data.character_mapping import MAPPING, decode
 from text_recognizer.data.iam_lines import HEIGHT
 from text_recognizer.data.line_augmentation import augment_lines
+from text_recognizer.data.line_pictures import squeeze_widest
 from text_recognizer.data.line_texts import LineTexts
 from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.models import CRNN
@@ -277,6 +278,19 @@ def test_augmented_lines_are_still_the_same_lines():
     assert 0.35 < np.mean(alike) < 0.97
     torch.manual_seed(0)
     assert torch.equal(augment_lines(images), changed)
+
+
+def test_a_single_line_can_be_augmented():
+    for seed in range(8):  # in most of them, it is neither thick, thin nor blurred
+        torch.manual_seed(seed)
+        assert augment_lines(torch.rand(1, 1, HEIGHT, 64)).shape == (1, 1, HEIGHT, 64)
+
+
+def test_lines_much_wider_than_others_are_squeezed():
+    widths = [50, 90, 100, 110, 400]
+    pictures = squeeze_widest([np.full((HEIGHT, width), 7, np.uint8) for width in widths], 1.2)
+    assert [picture.shape for picture in pictures] == [(HEIGHT, min(width, 120)) for width in widths]
+    assert all((picture == 7).all() for picture in pictures)
 
 
 # Network and run

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -48,6 +49,17 @@ def to_arrays(pictures: Sequence[np.ndarray], texts: Sequence[str], length: int)
         "widths": np.array([picture.shape[1] for picture in pictures]),
         "labels": np.stack([encode(text, length) for text in texts]).astype(np.uint8),
     }
+
+
+def squeeze_widest(pictures: Sequence[np.ndarray], most: float) -> list[np.ndarray]:
+    """Return pictures (H, any width) uint8, none of them wider than `most` times the median width."""
+    widest = max(1, round(most * float(np.median([picture.shape[1] for picture in pictures]))))
+    return [
+        picture
+        if picture.shape[1] <= widest
+        else cv2.resize(picture, (widest, len(picture)), interpolation=cv2.INTER_AREA)
+        for picture in pictures
+    ]
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> Tensor:

@@ -48,15 +48,16 @@ def _grid(images: Tensor) -> Tensor:
 
 
 def _strokes(images: Tensor) -> Tensor:
-    """Make strokes thicker, or thinner, and blur them."""
-    which = torch.rand(len(images), 1, 1, 1, device=images.device)
-    thick = functional.max_pool2d(images, 3, stride=1, padding=1)
-    thin = -functional.max_pool2d(functional.pad(-images, (0, 1, 0, 1)), 2, stride=1)
-    much = _chance(images, 0, 0.9)
-    images = torch.lerp(images, thick, much * (which < THICKER))
-    images = torch.lerp(images, thin, much * (which > 1 - THINNER))
-    blurred = functional.avg_pool2d(images, 3, stride=1, padding=1)
-    return torch.lerp(images, blurred, _chance(images, 0, 1) * _some(images, BLURRED))
+    """Make the strokes of some lines thicker, of some thinner, and blur some."""
+    which = torch.rand(len(images), device=images.device)
+    for lines, change in (
+        (which < THICKER, lambda some: functional.max_pool2d(some, 3, stride=1, padding=1)),
+        (which > 1 - THINNER, lambda some: -functional.max_pool2d(functional.pad(-some, (0, 1, 0, 1)), 2, stride=1)),
+        (torch.rand_like(which) < BLURRED, lambda some: functional.avg_pool2d(some, 3, stride=1, padding=1)),
+    ):
+        some = images[lines]  # the others need no work
+        images = images.index_put((lines,), torch.lerp(some, change(some), _chance(some, 0, 1)))
+    return images
 
 
 def _chance(images: Tensor, low: float, high: float) -> Tensor:
