@@ -62,10 +62,6 @@ def _zeros(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
-def _longer(path):
-    path.write_bytes(path.read_bytes() + b"more")
-
-
 def _folder(path):
     path.unlink()
     path.mkdir()
@@ -77,7 +73,7 @@ def _of_another_name(path):
     path.with_name("other-456.h5").replace(path)
 
 
-def _unsealed(path):
+def _foreign(path):
     """An HDF5 file of somebody else, with the wrong datasets, shapes and types in it."""
     with h5py.File(path, "w") as file:
         file["images"] = np.zeros((2, 5), dtype=np.float64)
@@ -85,13 +81,12 @@ def _unsealed(path):
 
 DAMAGES = {
     "cut": (_cut, "checksum"),
-    "empty": (lambda path: path.write_bytes(b""), "name and its content do not match"),
-    "zeros": (_zeros, "name and its content do not match"),
-    "longer": (_longer, "checksum"),
-    "text": (lambda path: path.write_bytes(b"<html>"), "name and its content do not match"),
+    "empty": (lambda path: path.write_bytes(b""), "cut short"),
+    "zeros": (_zeros, "checksum"),
+    "text": (lambda path: path.write_bytes(b"<html>"), "checksum"),
     "folder": (_folder, "Is a directory"),
     "of another name": (_of_another_name, "name and its content do not match"),
-    "wrong content": (_unsealed, "name and its content do not match"),
+    "wrong content": (_foreign, "name and its content do not match"),
 }
 
 

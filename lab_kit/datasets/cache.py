@@ -1,8 +1,8 @@
 """A cache on disk: arrays that are computed once and stored in an HDF5 file.
 
 A cache file can be incomplete, damaged or out of date. To prevent this, it is written under a temporary name and
-renamed when it is complete; its name has a key of everything that it was made from; it starts with its name and a
-checksum of all the rest; and a lock lets only one process write it while others wait.
+renamed when it is complete; its name has a key of everything that it was made from; it holds its name, and HDF5's own
+checksums; and a lock lets only one process write it while others wait.
 """
 
 import hashlib
@@ -10,11 +10,9 @@ import io
 import json
 import logging
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -28,9 +26,7 @@ log = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 ROWS_PER_BLOCK = 1024
-FORMAT = 2  # version of the file format: increase it when `_write` changes
-HEADER_BYTES = 512  # at the start of the file; HDF5 does not use them
-READ_BYTES = 1 << 20  # at a time
+FORMAT = 3  # version of the file format: increase it when `_write` changes
 
 
 class _DamagedError(Exception):
@@ -171,33 +167,24 @@ class _DeferredErrorFile(io.FileIO):
 def _write(path: Path, arrays: Arrays, compress: bool) -> None:
     compression = "lzf" if compress else None  # LZF: fast, and part of every h5py
     with replaced(path) as unfinished, _DeferredErrorFile(unfinished, "x+") as file:
-        with h5py.File(file, "w", userblock_size=HEADER_BYTES) as content:
+        with h5py.File(file, "w", libver="latest") as content:  # the latest format has checksums of all but the data
+            content.attrs["name"] = np.bytes_(path.stem)  # of fixed length: only then is it among what has checksums
             for name, array in arrays.items():
                 block = (min(ROWS_PER_BLOCK, len(array)), *array.shape[1:])
-                content.create_dataset(name, data=array, chunks=block, compression=compression)
-        if file.error is None:
-            header = _file_header(path, file)
-            file.seek(0)
-            file.write(header)
+                content.create_dataset(name, data=array, chunks=block, compression=compression, fletcher32=True)
         if file.error is not None:
             raise file.error
 
 
 def _read(path: Path) -> Arrays:
-    with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
-        if not header.startswith(path.stem.encode() + b" "):
-            raise _DamagedError("its name and its content do not match")
-        if header != _file_header(path, file):
-            raise _DamagedError("its checksum is wrong")
-    with h5py.File(path, "r", locking=False) as content:  # nobody writes a complete file; some disks have no locks
-        return {name: dataset[...] for name, dataset in content.items()}
-
-
-def _file_header(path: Path, file: BinaryIO) -> bytes:
-    """Return the header that the file must start with: its name, and a checksum of everything after the header."""
-    file.seek(HEADER_BYTES)
-    checksum = 0
-    while data := file.read(READ_BYTES):
-        checksum = zlib.crc32(data, checksum)
-    return f"{path.stem} {checksum:08x}\n".encode().ljust(HEADER_BYTES, b"\0")
+    with path.open("rb"):  # what the file system says of it is raised as it is
+        pass
+    try:
+        with h5py.File(path, "r", locking=False) as content:  # nobody writes a complete file; some disks have no locks
+            matches = content.attrs.get("name") == path.stem.encode()
+            arrays = {name: dataset[...] for name, dataset in content.items()} if matches else {}
+    except Exception as error:  # which one depends on the place of the damage
+        raise _DamagedError("it is cut short, or a checksum is wrong") from error
+    if not matches:
+        raise _DamagedError("its name and its content do not match")
+    return arrays
