@@ -14,7 +14,6 @@ import re
 import struct
 import time
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -112,26 +111,11 @@ def idx(draw, size=(28, 28)):
     return start + b"".join(struct.pack(">I", part) for part in shape) + (values * extent)[:extent]
 
 
-def deflated(content, wbits=-15):
-    stream = zlib.compressobj(9, wbits=wbits)
-    return stream.compress(content) + stream.flush(zlib.Z_FULL_FLUSH)
-
-
-MEGABYTE = deflated(bytes(1 << 20))
-
-
-@st.composite
-def zeros(draw):
-    """The start of a gzip stream, perhaps that of IDX, and then up to a gigabyte of zeros."""
-    start = deflated(draw(idx()) if draw(st.booleans()) else b"", draw(st.sampled_from([-15, 15, 31])))
-    return start + MEGABYTE * draw(st.sampled_from([1, 30, 1000]))
-
-
 def packed(content):
     return content.map(lambda content: gzip.compress(content, 1, mtime=0))
 
 
-streams = packed(idx()) | packed(idx(())) | damaged(packed(idx())) | zeros() | packed(zeros()) | noise
+streams = packed(idx()) | packed(idx(())) | damaged(packed(idx())) | noise
 
 
 @st.composite
@@ -167,9 +151,9 @@ def put(dataset, name, content):
 def test_idx(content, size):
     images = None
     with within_bounds():
-        images = read_idx(io.BytesIO(content), "fuzz", size, max_items=1000)
+        images = read_idx(io.BytesIO(content), "fuzz", size)
     if images is not None:
-        plain = gzip.decompress(content)
+        plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         assert images.numpy().tobytes() == plain[4 + 4 * images.ndim :]
         assert struct.unpack(f">{images.ndim}I", plain[4 : 4 + 4 * images.ndim]) == images.shape
         assert images.shape[1:] == size
@@ -213,7 +197,7 @@ def test_emnist_archive(content):
 
 word = st.text("abYZ019.,-'\"`?!$/ é\u2028\xa0", min_size=1, max_size=12).map(lambda word: word + "/nn")
 sample = st.lists(st.lists(word, max_size=8).map("\t".join), max_size=5).map(lambda lines: "\n".join(lines).encode())
-samples = sample | damaged(sample) | zeros() | noise
+samples = sample | damaged(sample) | noise
 
 
 @twice

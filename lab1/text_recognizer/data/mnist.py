@@ -1,7 +1,5 @@
 """MNIST: 70,000 handwritten digits (LeCun, Cortes and Burges, 1998)."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -31,7 +29,6 @@ class MNIST(BaseDataModule):
     dataset = "mnist"
     has_stand_in = True
     classes: tuple[str, ...] = tuple("0123456789")
-    published: ClassVar[dict[str, int]] = {"train": 60_000, "t10k": 10_000}  # pictures in the files
     num_val = 5_000
     mean, std = 0.1307, 0.3081  # of the training pixels, on the scale 0 to 1
 
@@ -60,11 +57,11 @@ class MNIST(BaseDataModule):
         """Return the images (N, 28, 28) and labels (N,) of a part, uint8."""
         raw = RawData.load(self.dataset)
 
-        def read(name: str, size: tuple[int, ...], at_most: int) -> Tensor:
+        def read(name: str, size: tuple[int, ...]) -> Tensor:
             with raw.path(name).open("rb") as file:
-                return read_idx(file, name, size, at_most)
+                return read_idx(file, name, size)
 
-        labels = read(f"{part}-labels-idx1-ubyte.gz", (), self.published[part])
-        images = read(f"{part}-images-idx3-ubyte.gz", (28, 28), len(labels))
+        labels = read(f"{part}-labels-idx1-ubyte.gz", ())
+        images = read(f"{part}-images-idx3-ubyte.gz", (28, 28))
         check_labelled_images(images, labels, (28, 28), len(self.classes), f"{self.dataset} {part}")
         return images, labels

@@ -1,6 +1,5 @@
 """EMNIST: handwritten digits and letters (Cohen, Afshar, Tapson and van Schaik, arXiv:1702.05373)."""
 
-import math
 import zipfile
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from lab_kit.datasets import cache
 from lab_kit.datasets.idx import check_labelled_images, read_idx
 from lab_kit.datasets.raw_data import RawData
-from lab_kit.datasets.zip_member import open_member, open_zip
+from lab_kit.datasets.zip_archive import open_zip
 from lab_kit.handwriting import pen_set
 from text_recognizer.data.base_data_module import BaseDataModule, Source
 from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, SPECIAL_TOKENS
@@ -19,7 +18,6 @@ from text_recognizer.data.dataset import ImageDataset
 from text_recognizer.data_config import DataConfig
 
 FIRST_CLASS = len(SPECIAL_TOKENS)  # EMNIST's label 0 is this class of the mapping
-PUBLISHED = {"train": 697_932, "test": 116_323}  # pictures in the archive
 FORMAT = 1  # of the processed file: raise it when `_process` changes
 
 
@@ -110,9 +108,9 @@ def _process() -> dict[str, np.ndarray]:
     raw.ensure()
     arrays = {}
     with open_zip(raw.files[0].path, "the EMNIST archive") as archive:
-        for part, count in PUBLISHED.items():
-            labels = _member(archive, f"gzip/emnist-byclass-{part}-labels-idx1-ubyte.gz", (), count)
-            images = _member(archive, f"gzip/emnist-byclass-{part}-images-idx3-ubyte.gz", (28, 28), len(labels))
+        for part in ("train", "test"):
+            labels = _member(archive, f"gzip/emnist-byclass-{part}-labels-idx1-ubyte.gz", ())
+            images = _member(archive, f"gzip/emnist-byclass-{part}-images-idx3-ubyte.gz", (28, 28))
             check_labelled_images(images, labels, (28, 28), len(ALPHANUMERIC), f"EMNIST {part}")
             # EMNIST stores its images transposed.
             arrays[f"{part}_images"] = images.transpose(1, 2).contiguous().numpy()
@@ -120,8 +118,7 @@ def _process() -> dict[str, np.ndarray]:
     return arrays
 
 
-def _member(archive: zipfile.ZipFile, name: str, size: tuple[int, ...], at_most: int) -> Tensor:
+def _member(archive: zipfile.ZipFile, name: str, size: tuple[int, ...]) -> Tensor:
     # Read inside the archive: unpacked, it would fill 2 GB with five other arrangements of the same pictures.
-    packed_at_most = at_most * math.prod(size) * 101 // 100 + 1000  # what cannot be compressed grows a little
-    with open_member(archive, name, packed_at_most) as member:
-        return read_idx(member, name, size, at_most)
+    with archive.open(name) as member:
+        return read_idx(member, name, size)
