@@ -9,67 +9,32 @@ from torchmetrics import Metric
 
 from lab_kit.errors import UserError, nearest
 
-Change = Callable[[Tensor], Tensor]
-
-
-def _as_they_are(logits: Tensor) -> Tensor:
-    return logits
-
-
-def _log_probabilities(logits: Tensor) -> Tensor:
-    return functional.log_softmax(logits, dim=1)
-
-
-def _signs(one_hot: Tensor) -> Tensor:
-    return 2 * one_hot - 1
-
-
-# These take the index of the right class. The value says what they expect in place of logits.
-CLASS_INDEX: dict[str, Change] = {
-    "cross_entropy": _as_they_are,
-    "multi_margin_loss": _as_they_are,
-    "nll_loss": _log_probabilities,
-}
-
-# These compare two tensors of one shape: the target is 1 at the right class, else 0. The values say what they expect
-# in place of logits, and in place of such a target.
-ONE_HOT: dict[str, tuple[Change, Change]] = {
-    "binary_cross_entropy": (lambda logits: logits.float().sigmoid(), _as_they_are),
-    "binary_cross_entropy_with_logits": (_as_they_are, _as_they_are),
-    "huber_loss": (_as_they_are, _as_they_are),
-    "kl_div": (_log_probabilities, _as_they_are),
-    "l1_loss": (_as_they_are, _as_they_are),
-    "mse_loss": (_as_they_are, _as_they_are),
-    "multilabel_soft_margin_loss": (_as_they_are, _as_they_are),
-    "smooth_l1_loss": (_as_they_are, _as_they_are),
-    "soft_margin_loss": (_as_they_are, _signs),
-}
-
-# What is left of torch.nn.functional's losses compares pairs or triplets of embeddings, counts, or measurements with a
-# variance, or needs lengths: none of them takes logits and a class.
+LOSSES = ("cross_entropy", "multi_margin_loss", "nll_loss")  # those of torch.nn.functional that every PyTorch has
 
 
 def get_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return loss(logits (B, C), labels (B,) int64) -> scalar.
+    """Return loss(logits (B, C), labels (B,) int64) -> scalar: a function of torch.nn.functional.
 
     Raises:
-        UserError: no such loss compares logits with classes.
+        UserError: there is none of this name that takes logits and classes.
     """
-    if name not in CLASS_INDEX | ONE_HOT:
-        names = sorted(CLASS_INDEX | ONE_HOT)
-        raise UserError(f"There is no loss '{name}'.{nearest(name, names)} Choose from: {', '.join(names)}.")
-    function = getattr(functional, name)
+    function = getattr(functional, name, None)
+    if not _takes_logits_and_classes(function):
+        raise UserError(
+            f"There is no loss '{name}'.{nearest(name, LOSSES)} Choose from: {', '.join(LOSSES)}, or another of "
+            "torch.nn.functional that takes logits and classes."
+        )
+    if name == "nll_loss":  # the only one that wants logarithms of probabilities
+        return lambda logits, labels: function(functional.log_softmax(logits, dim=1), labels)
+    return function
 
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        if name in CLASS_INDEX:
-            return function(CLASS_INDEX[name](logits), labels)
-        expected_input, expected_target = ONE_HOT[name]
-        prediction = expected_input(logits)
-        target = expected_target(functional.one_hot(labels, logits.shape[1]).to(prediction.dtype))
-        more = {"reduction": "batchmean"} if name == "kl_div" else {}  # what the mathematics means by the mean
-        return function(prediction, target, **more)
 
-    return loss
+def _takes_logits_and_classes(function: object) -> bool:
+    try:
+        value = function(torch.zeros(2, 3), torch.tensor([0, 2]))
+    except Exception:  # what is not meant for them raises anything
+        return False
+    return isinstance(value, Tensor) and value.shape == () and value.is_floating_point()
 
 
 class MeanLoss(Metric):
