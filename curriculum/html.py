@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from html import escape
 from itertools import zip_longest
 from pathlib import Path
-from string import Template
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_for_filename
+from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
 from curriculum.diff import Change
 from curriculum.manifest import Lab
 from curriculum.tree import write_whole
 from lab_kit.errors import UserError
+from lab_kit.html_page import template
 
 PAGE = Path(__file__).resolve().parent / "page.html"
 LIGHT, DARK = "friendly", "native"  # styles of Pygments that can be read from the last row
@@ -35,16 +34,13 @@ def page(changes: list[Change], before: Lab, after: Lab) -> str:
     """Return the page: a table of contents, then each file that is new or has changed, in the order of `changes`."""
     shown = [change for change in changes if change.kind != "unchanged"]
     unchanged = [change.name for change in changes if change.kind == "unchanged"]
-    return Template(PAGE.read_text(encoding="utf-8")).substitute(
-        before=escape(before.folder),
-        after=escape(after.folder),
-        title=escape(after.title),
+    return template(PAGE).render(
+        before=before,
+        after=after,
         colours=HtmlFormatter(style=LIGHT).get_style_defs(".code"),
         dark_colours=HtmlFormatter(style=DARK).get_style_defs(".dark .code"),
-        contents="\n".join(_entry(number, change) for number, change in enumerate(shown)),
-        unchanged="\n".join(f"<li>{escape(name)}</li>" for name in unchanged),
-        num_unchanged=len(unchanged),
-        files="\n".join(_file(number, change, before, after) for number, change in enumerate(shown)),
+        unchanged=unchanged,
+        files=[(change, _rows(change)) for change in shown],
     )
 
 
@@ -66,31 +62,13 @@ def rows(before: list[str], after: list[str], old: list[str], new: list[str]) ->
             )
 
 
-def _entry(number: int, change: Change) -> str:
-    lines = len(change.after.splitlines())
-    return (
-        f'<li class="{change.kind}"><a href="#file{number}">{escape(change.name)}</a> '
-        f"<small>{change.kind}, {lines} lines</small></li>"
-    )
-
-
-def _file(number: int, change: Change, before: Lab, after: Lab) -> str:
-    head = f"<summary><span>{escape(change.name)}</span> <b>{change.kind}</b></summary>"
+def _rows(change: Change) -> list[Row]:
+    """Return the rows that show a file, all of them on the right if it is new."""
     new = _coloured(change.name, change.after)
     if change.before is None:
-        body = "".join(f"<tr><th>{line}</th><td>{text}</td></tr>" for line, text in enumerate(new, start=1))
-        return _details(number, change, head, f"<tbody>{body}</tbody>")
+        return [("insert", None, "", line, text) for line, text in enumerate(new, start=1)]
     old = _coloured(change.name, change.before)
-    body = "".join(
-        f'<tr class="{kind}"><th>{left or ""}</th><td>{text}</td><th>{right or ""}</th><td>{other}</td></tr>'
-        for kind, left, text, right, other in rows(change.before.splitlines(), change.after.splitlines(), old, new)
-    )
-    titles = f"<thead><tr><th></th><td>{before.folder}</td><th></th><td>{after.folder}</td></tr></thead>"
-    return _details(number, change, head, f"{titles}<tbody>{body}</tbody>")
-
-
-def _details(number: int, change: Change, head: str, table: str) -> str:
-    return f'<details open id="file{number}" class="{change.kind}">{head}<table class="code">{table}</table></details>'
+    return list(rows(change.before.splitlines(), change.after.splitlines(), old, new))
 
 
 def _coloured(name: str, text: str) -> list[str]:
@@ -98,5 +76,5 @@ def _coloured(name: str, text: str) -> list[str]:
     try:
         lexer = get_lexer_for_filename(name, stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return [escape(line) for line in text.splitlines()]
+        lexer = TextLexer(stripnl=False, ensurenl=False)
     return highlight(text, lexer, HtmlFormatter(nowrap=True)).removesuffix("\n").split("\n")

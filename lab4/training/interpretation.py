@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from lab_kit.datasets.batch_index_sampler import identity_collate
 from text_recognizer.data.image_folder import ImageFolder
@@ -80,8 +81,7 @@ def top_losses(scores: Scores, count: int | None = None) -> Tensor:
 
 def confusion_matrix(scores: Scores) -> Tensor:
     """Return counts (classes, classes) int64: rows are labels, columns are answers."""
-    classes = len(scores.mapping)
-    return torch.bincount(scores.labels * classes + scores.predicted, minlength=classes**2).view(classes, classes)
+    return multiclass_confusion_matrix(scores.predicted, scores.labels, num_classes=len(scores.mapping))
 
 
 def most_confused(scores: Scores, at_least: int = 1) -> list[tuple[str, str, int]]:

@@ -1,6 +1,7 @@
 """The web application: which function answers which address."""
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from app.prediction_service import PredictionService
+from lab_kit.html_page import template
 from lab_kit.same_origin import ServerNames
 from lab_kit.serving import requests
 from lab_kit.serving.api_description import describe_api
@@ -32,16 +34,15 @@ def create_app(service: PredictionService, names: ServerNames) -> Starlette:
         service: answers the requests.
         names: the names under which the server is reached.
     """
-    page = PAGE.read_text(encoding="utf-8")
     api = describe_api(service.card, service.limits)
     docs = docs_page(api)
     receiver = BodyReceiver(service.limits)
 
     async def start_page(request: Request) -> Response:
-        return _page(page)
+        return _page(lambda nonce: template(PAGE).render(nonce=nonce))
 
     async def show_docs(request: Request) -> Response:
-        return _page(docs)
+        return _page(lambda nonce: docs.replace("{{nonce}}", nonce))
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(api)
@@ -105,11 +106,11 @@ def _drift_routes(service: PredictionService) -> list[Route]:
     return drift_page.routes(service.store, service.card.digest, service.card.reference)
 
 
-def _page(text: str) -> Response:
+def _page(with_nonce: Callable[[str], str]) -> Response:
     """Answer with an HTML page; the browser runs only the styles and scripts that have its nonce."""
     nonce = secrets.token_urlsafe(16)
     headers = {"Content-Security-Policy": PAGE_CSP.format(nonce=nonce)}
-    return HTMLResponse(text.replace("{{nonce}}", nonce), headers=headers)
+    return HTMLResponse(with_nonce(nonce), headers=headers)
 
 
 def _json_only(request: Request) -> str:

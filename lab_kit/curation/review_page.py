@@ -31,6 +31,7 @@ from lab_kit.curation.review_file import Picture
 from lab_kit.curation.review_queue import ReviewQueue
 from lab_kit.curation.shown_picture import encode_for_browser
 from lab_kit.errors import UserError
+from lab_kit.html_page import template
 from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from lab_kit.same_origin import ServerNames
@@ -131,14 +132,14 @@ def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNam
         port: its port, for the command that starts it again.
         names: the names under which it is reached.
     """
-    page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    page = template(Path(__file__).with_suffix(".html"))
     # Part of the pictures' addresses, so that a browser does not show cached pictures of another review.
     session = secrets.token_hex(4)
 
     async def show(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
         rules = {"Content-Security-Policy": PAGE_CSP.format(nonce=nonce), "Cache-Control": "no-store"}
-        return HTMLResponse(page.replace("{{nonce}}", nonce), headers=SECURITY_HEADERS | rules)
+        return HTMLResponse(page.render(nonce=nonce), headers=SECURITY_HEADERS | rules)
 
     async def state(request: Request) -> Response:
         queue.refresh()

@@ -51,10 +51,10 @@ def share_interval(count: int, total: int) -> tuple[float, float]:
     """Return the 95% interval (Wilson, 1927) of the share `count / total`; (0, 1) if `total` is 0."""
     if not total:
         return 0.0, 1.0
-    share, shrink = count / total, 1 + Z_95**2 / total
-    centre = (share + Z_95**2 / (2 * total)) / shrink
-    half = Z_95 / shrink * math.sqrt(share * (1 - share) / total + Z_95**2 / (4 * total**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    from scipy.stats import binomtest  # here, because it takes half a second to import
+
+    interval = binomtest(count, total).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:

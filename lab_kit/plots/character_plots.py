@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from lab_kit.plots.figures import BLUE, RED, save
 
@@ -58,11 +59,10 @@ class Predictions:
 
     def confusion(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes that occur, (K,), and counts (K, K): rows are true classes, columns answers."""
-        classes, flat = np.unique(torch.cat([self.labels, self.predicted]).numpy(), return_inverse=True)
-        true, answer = np.split(flat, 2)
-        counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        np.add.at(counts, (true, answer), 1)
-        return classes, counts
+        classes, indices = torch.cat([self.labels, self.predicted]).unique(return_inverse=True)
+        true, answers = indices.chunk(2)
+        counts = multiclass_confusion_matrix(answers, true, num_classes=max(2, len(classes)))
+        return classes.numpy(), counts[: len(classes), : len(classes)].numpy()
 
 
 def plot_predictions(
