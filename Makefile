@@ -52,10 +52,12 @@ homework: setup  ## check your homework: make homework LAB=1
 	@test -d lab$(LAB)/homework || { echo "error: which lab? make homework LAB=1" >&2; exit 2; }
 	@$(RUN) -m pytest lab$(LAB)/homework
 
-lint: setup  ## check style, formatting, and which package imports which
+lint: setup  ## check style, formatting, which package imports which, and that what is imported is declared
 	$(RUN) -m ruff check $(SOURCES)
 	$(RUN) -m ruff format --check $(SOURCES)
 	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/deptry lab_kit text_recognizer training app
+	$(VENV)/bin/deptry --ignore DEP002,DEP004 curriculum benchmarks tests notebooks
 
 labs: setup  ## build lab1/, lab2/, ... from labs.toml and the canonical code
 	$(RUN) -m curriculum build
