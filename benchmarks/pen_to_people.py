@@ -185,7 +185,8 @@ def main() -> None:
     rates = {writer: statistics.mean(run["all"][writer] for run in runs.values()) for writer in rates}
     result = {name: round(statistics.mean(run[name] for run in runs.values()), 4) for name in ("pen", "minutes")}
     result |= summary(rates)
-    name = "pen_to_people" + (f"_without_{arguments.without}" if arguments.without else "")
+    name = "pen_to_people" + (f"_{arguments.steps}" if arguments.steps != STEPS else "")
+    name += f"_without_{arguments.without}" if arguments.without else ""
     write_json(name, f"{arguments.steps:,} steps of {BATCH} lines, seeds {arguments.seeds}", result | {"runs": runs})
     print(json.dumps(result))
 
