@@ -18,13 +18,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from PIL import Image
 from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -35,9 +35,11 @@ sys.path[0] = str(ROOT)
 from benchmarks.timing import write_json  # noqa: E402
 from lab_kit.decoding.beam_search import beam_search  # noqa: E402
 from lab_kit.decoding.character_model import CharacterModel  # noqa: E402
+from lab_kit.errors import UserError  # noqa: E402
 from lab_kit.experiment import hardware  # noqa: E402
 from lab_kit.handwriting import pen_line_style, pen_set  # noqa: E402
 from lab_kit.photo.fit_line import fit_line  # noqa: E402
+from lab_kit.photo.open_picture import OWN_PICTURE, open_picture  # noqa: E402
 from text_recognizer.data import EMNISTLines, IAMLines  # noqa: E402
 from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS  # noqa: E402
 from text_recognizer.data.iam_lines import HEIGHT, FreshLines  # noqa: E402
@@ -58,10 +60,30 @@ FEW = 64  # writers, where most are left out
 WITHOUT = ("joins", "writers", "widths", "fresh", "augmentation")
 
 
-def read_labels(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of `labels.json`."""
-    rows = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    return [{name: row[name] for name in ("file", "text", "writer")} for row in rows]
+@dataclass(frozen=True)
+class Row:
+    """A line that somebody wrote: its picture (48, any width) uint8, what it says, and who wrote it."""
+
+    picture: np.ndarray
+    text: str
+    writer: str
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """Return the lines of a folder; raises UserError where one of them is not as it should be."""
+    rows = []
+    try:
+        for entry in json.loads((folder / "labels.json").read_text(encoding="utf-8-sig")):
+            name, text, writer = (entry[key] for key in ("file", "text", "writer"))
+            if not all(isinstance(value, str) and value.strip() for value in (name, text, writer)):
+                raise ValueError(f"an entry has no file, text or writer: {entry}")
+            picture = open_picture(folder / name, OWN_PICTURE).convert("L")
+            rows.append(Row(fit_line(np.asarray(picture), HEIGHT), text, writer))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{folder / 'labels.json'} is not a list of lines: {error!r}.") from error
+    if not rows:
+        raise UserError(f"{folder / 'labels.json'} names no line.")
+    return rows
 
 
 class SameLines(FreshLines):
@@ -135,21 +157,16 @@ def train(data: IAMLines, seed: int, steps: int) -> tuple[CTCLitModel, float, fl
 
 
 @torch.inference_mode()
-def read_people(
-    model: CTCLitModel, language: CharacterModel, folder: Path, rows: list[dict[str, str]]
-) -> dict[str, float]:
+def read_people(model: CTCLitModel, language: CharacterModel, rows: list[Row]) -> dict[str, float]:
     """Return the character error rate of each writer: all edits, for all true characters."""
     model.eval()
     classes = np.array([MAPPING.index(character) for character in language.characters])
     edits, characters = {}, {}
     for row in rows:
-        with Image.open(folder / row["file"]) as picture:
-            line = fit_line(np.asarray(picture.convert("L")), HEIGHT)
-        columns = model(side_by_side([line]))[0].T.log_softmax(dim=1).numpy()
+        columns = model(side_by_side([row.picture]))[0].T.log_softmax(dim=1).numpy()
         read = beam_search(columns, classes, model.blank, language, **DECODING).strip()
-        writer = row["writer"]
-        edits[writer] = edits.get(writer, 0) + Levenshtein.distance(row["text"], read)
-        characters[writer] = characters.get(writer, 0) + len(row["text"])
+        edits[row.writer] = edits.get(row.writer, 0) + Levenshtein.distance(row.text, read)
+        characters[row.writer] = characters.get(row.writer, 0) + len(row.text)
     return {writer: edits[writer] / characters[writer] for writer in sorted(edits)}
 
 
@@ -170,16 +187,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="of training, each of 32 lines")
     parser.add_argument("--without", choices=WITHOUT, help="leave out one part, to see what it is worth")
     arguments = parser.parse_args()
-    rows = read_labels(arguments.lines)
-    texts = [row["text"] for row in rows]
+    try:
+        rows, seeds = read_rows(arguments.lines), [int(seed) for seed in arguments.seeds.split(",")]
+    except (UserError, ValueError) as error:
+        parser.error(str(error))
+    if arguments.steps < 1 or min(seeds) < 0:
+        parser.error("--steps must be at least 1, and seeds at least 0")
+    texts = [row.text for row in rows]
     runs = {}
-    for seed in map(int, arguments.seeds.split(",")):
+    for seed in seeds:
         with left_out(arguments.without):
             data = make_data(seed, texts, arguments.steps, arguments.without)
             model, minutes, pen = train(data, seed, arguments.steps)
         corpus = data.texts.corpus(DRAWN, np.random.default_rng(seed))
         language = CharacterModel(corpus, ALPHANUMERIC + MARKS)
-        rates = read_people(model, language, arguments.lines, rows)
+        rates = read_people(model, language, rows)
         runs[seed] = {"minutes": round(minutes, 1), "pen": round(pen, 4)} | summary(rates)
         print(f"seed {seed}: {json.dumps(runs[seed])}", flush=True)
     rates = {writer: statistics.mean(run["all"][writer] for run in runs.values()) for writer in rates}

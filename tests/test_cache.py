@@ -112,6 +112,18 @@ def test_no_flipped_byte_is_ever_read(path, arrays):
             cache._read(path)
 
 
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_block_that_is_lost_as_a_whole_is_not_read(path, compress):
+    arrays = {"rows": np.ones((3000, 40), np.uint8)}
+    cache.ensure(path, lambda: arrays, compress=compress)
+    with h5py.File(path) as file:
+        block = file["rows"].id.get_chunk_info(1)
+    content = path.read_bytes()
+    path.write_bytes(content[: block.byte_offset] + bytes(block.size) + content[block.byte_offset + block.size :])
+    with pytest.raises(cache._DamagedError):
+        cache._read(path)
+
+
 def test_a_file_that_may_not_be_read_is_made_again(path, arrays, monkeypatch, caplog):
     cache.ensure(path, lambda: arrays)
     original, refused = cache._read, []

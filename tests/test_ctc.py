@@ -117,8 +117,9 @@ def test_every_place_counts_alike_in_a_lines_loss(loss):
 
 @pytest.mark.parametrize(
     ("cls", "model", "message"),
-    [(LineLitModel, LineCNN(CONFIG, window_stride=20), "reads 8 windows, but a line has 6 labels. --limit_output_"),
-     (LineLitModel, LineCNN(CONFIG, window_stride=40), "reads 4 windows.*Make --window_stride smaller"),
+    [(LineLitModel, LineCNN(CONFIG, window_stride=20),
+      "reads 8 windows, but a line has 6 labels. --loss ctc needs no .*--limit_output_"),
+     (LineLitModel, LineCNN(CONFIG, window_stride=40), "reads 4 windows.*a smaller --window_stride makes more"),
      (CTCLitModel, LineCNN(CONFIG, window_stride=40), "4 windows: too few to spell the 6"),
      (CTCLitModel, CNN(DataConfig((1, 28, 28), (1,), MAPPING)), "CNN gives one answer a picture"),
      (LineLitModel, CNN(DataConfig((1, 28, 28), (1,), MAPPING)), "choose a line model")],

@@ -1,26 +1,30 @@
 """Lines by IAM's writers and by imaginary ones: cut where the words are, of any width, no writer in two splits."""
 
+import io
 import json
 import logging
+import re
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lab_kit.datasets import iam
 from lab_kit.errors import UserError
 from lab_kit.handwriting import pen_set
 from lab_kit.photo.fit_line import fit_line
 from tests import iam_archive
-from text_recognizer.data import IAMLines, iam_lines
+from text_recognizer.data import IAMLines, IAMParagraphs, iam_lines
 from text_recognizer.data.character_mapping import MAPPING, decode
 from text_recognizer.data.iam_lines import HEIGHT
 from text_recognizer.data.line_augmentation import augment_lines
 from text_recognizer.data.line_pictures import squeeze_widest
 from text_recognizer.data.line_texts import LineTexts
 from text_recognizer.data.sentence_generator import SentenceGenerator
-from text_recognizer.models import CRNN
+from text_recognizer.lit_models import CTCLitModel
+from text_recognizer.models import CRNN, LineCNN
 
 SMALL = {"max_length": 16, "num_train": 64, "num_val": 24, "num_test": 24, "batch_size": 8}
 
@@ -74,6 +78,12 @@ def test_a_form_is_whole_where_all_of_its_lines_are_asked_for(iam_made, put_iam)
 XML = "iamdb/xml/a01-007.xml"
 
 
+def picture(mode, size):
+    file = io.BytesIO()
+    Image.new(mode, size).save(file, "PNG")
+    return file.getvalue()
+
+
 def cut_off(content):
     return content[: len(content) // 2]
 
@@ -86,12 +96,21 @@ def cut_off(content):
         ({XML: lambda xml: xml.replace(b'x="40"', b'x="far"')}, "a01-007.xml .* is damaged: .*'far'"),
         ({XML: lambda xml: xml.replace(b"word", b"wort")}, "a01-007.xml .* is damaged: line a01-007-00 has no words"),
         ({XML: lambda xml: xml.replace(b'x="40"', b'x="1190"')},
-         "a01-007.xml .* is wrong: line 1 has a box outside the page: 102, 80 to 1252, 144 on 1200 x 1000 pixels"),
+         "line 1 has a box outside the page, or without an inside: 102, 80 to 1252, 144 on 1200 x 1000 pixels"),
         ({"iamdb/forms/a01-007.jpg": None}, r"is not complete: iamdb/forms/a01-007\.jpg is missing"),
         ({"iamdb/forms/a01-007.jpg": cut_off}, r"iamdb/forms/a01-007\.jpg in .* is damaged"),
         ({"iamdb/forms/a01-007.jpg": lambda _: b"<html>"}, r"iamdb/forms/a01-007\.jpg in .* is damaged"),
         ({"iamdb/task/testset.txt": None}, r"is not complete: iamdb/task/testset\.txt is missing"),
         (dict.fromkeys(f"iamdb/xml/{form}.xml" for form in iam_archive.TEXTS), "is not the IAM database"),
+        ({XML: lambda xml: b'<?xml version="1.0" encoding="klingon"?>' + xml[xml.index(b"?>") + 2 :]}, "is damaged"),
+        ({XML: lambda xml: xml.replace(b'width="1200"', b'width="0"')}, "is damaged: a page of 0 x 1000 pixels"),
+        ({XML: lambda xml: re.sub(rb'(<cmp[^>]* width=")', rb"\1-", xml)}, "has a box outside the page, or without"),
+        ({XML: lambda xml: re.sub(rb' text="[^"]*"', b' text=" "', xml)}, "line a01-007-00 has no words"),
+        ({"iamdb/forms/a01-007.jpg": lambda _: picture("L", (600, 10))}, "600 x 10 pixels are not of the shape of"),
+        ({"iamdb/forms/a01-007.jpg": lambda _: picture("I;16", (600, 500))}, "damaged: it is I;16, not grey"),
+        ({"iamdb/forms/a01-007.jpg": lambda _: picture("RGBA", (600, 500))}, "damaged: it is RGBA, not grey"),
+        ({"iamdb/task/testset.txt": lambda _: b"\r\n"}, "its iamdb/task/ names no form for test"),
+        ({"iamdb/task/testset.txt": lambda text: text + b"\nb02-001-00"}, "b02-001 is both for val and for test"),
     ],
 )  # fmt: skip
 def test_a_damaged_archive_is_one_clear_line(put_iam, files, message):
@@ -104,7 +123,7 @@ def test_a_damaged_archive_is_one_clear_line(put_iam, files, message):
 def test_a_file_that_is_no_archive_is_one_clear_line(put_iam):
     path = put_iam()
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(UserError, match="damaged: File is not a zip file"):
+    with pytest.raises(UserError, match="is not the IAM database, or is damaged: File is not a zip file"):
         list(iam.read_forms(path))
 
 
@@ -125,6 +144,14 @@ def test_iams_lines_become_batches(put_iam):
 
 
 # Who may have them
+
+
+def test_a_damaged_archive_is_no_reason_to_download_it_unasked(put_iam, monkeypatch):
+    path = put_iam()
+    path.write_bytes(b"something else")
+    monkeypatch.setattr("lab_kit.datasets.download.RawFile.ensure", pytest.fail)
+    with pytest.raises(UserError, match=r"iamdb\.zip is (cut|damaged).*Replace it with the real file, or remove it"):
+        ready()
 
 
 def test_iam_is_not_downloaded_unless_it_is_asked_for(put_iam, data_root, caplog, monkeypatch):
@@ -308,6 +335,20 @@ def test_a_crnn_reads_pictures_of_any_width(width):
 def test_impossible_sizes_are_refused(settings):
     with pytest.raises(UserError):
         CRNN(IAMLines(**SMALL).config(), **settings)
+
+
+@pytest.mark.parametrize("name", [IAMLines, IAMParagraphs])
+def test_longer_texts_than_iam_has_are_refused(name):
+    with pytest.raises(UserError, match="max_length can be at most"):
+        name(max_length=10_000)
+
+
+def test_windows_that_are_too_few_for_most_lines_are_said():
+    data = ready(source="pen", max_length=30)
+    model = CTCLitModel(LineCNN(data.config(), conv_dim=4, fc_dim=16), data.config())
+    images, labels = data.splits["test"].__getitems__(range(14, 24))
+    with pytest.raises(UserError, match="windows of these lines: too few to spell most of them"):
+        model.line_loss(model(images), labels)
 
 
 def test_a_run_leaves_its_folder_and_goes_on(run, tmp_path):

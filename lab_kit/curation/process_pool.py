@@ -36,12 +36,15 @@ def map_in_processes(
     try:
         indices = {pool.schedule(function, [value], timeout=timeout): index for index, value in enumerate(inputs)}
         for future in as_completed(indices):
-            try:
+            error = future.exception()
+            if error is None:
                 result = future.result()
-            except TimeoutError:
-                result = ProcessDied(f"no result within {timeout:g} s")
-            except ProcessExpired as error:
+            elif isinstance(error, ProcessExpired):
                 result = ProcessDied(f"exit code {error.exitcode}")
+            elif isinstance(error, TimeoutError):
+                result = ProcessDied(f"no result within {timeout:g} s")
+            else:
+                result = ProcessDied(f"{type(error).__name__} {error}")
             yield indices[future], result
     finally:
         pool.stop()

@@ -1,7 +1,7 @@
 """A cache on disk: arrays that are computed once and stored in an HDF5 file.
 
 A cache file can be incomplete, damaged or out of date. To prevent this, it is written under a temporary name and
-renamed when it is complete; its name has a key of everything that it was made from; it holds its name, and HDF5's own
+renamed when it is complete; its name has a key of everything that it was made from; it holds its name, and
 checksums; and a lock lets only one process write it while others wait.
 """
 
@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -171,7 +172,8 @@ def _write(path: Path, arrays: Arrays, compress: bool) -> None:
             content.attrs["name"] = np.bytes_(path.stem)  # of fixed length: only then is it among what has checksums
             for name, array in arrays.items():
                 block = (min(ROWS_PER_BLOCK, len(array)), *array.shape[1:])
-                content.create_dataset(name, data=array, chunks=block, compression=compression, fletcher32=True)
+                stored = content.create_dataset(name, data=array, chunks=block, compression=compression)
+                stored.attrs["crc32"] = _crc32(array)  # HDF5's own sum of a block is right where all of it is lost
         if file.error is not None:
             raise file.error
 
@@ -182,9 +184,16 @@ def _read(path: Path) -> Arrays:
     try:
         with h5py.File(path, "r", locking=False) as content:  # nobody writes a complete file; some disks have no locks
             matches = content.attrs.get("name") == path.stem.encode()
-            arrays = {name: dataset[...] for name, dataset in content.items()} if matches else {}
+            arrays = {name: stored[...] for name, stored in content.items()} if matches else {}
+            whole = all(content[name].attrs["crc32"] == _crc32(array) for name, array in arrays.items())
     except Exception as error:  # which one depends on the place of the damage
         raise _DamagedError("it is cut short, or a checksum is wrong") from error
-    if not matches:
+    if not matches or not arrays:
         raise _DamagedError("its name and its content do not match")
+    if not whole:
+        raise _DamagedError("a checksum is wrong")
     return arrays
+
+
+def _crc32(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))

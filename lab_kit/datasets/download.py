@@ -58,6 +58,12 @@ class RawFile:
                 return "damaged: its sha256 is not the published one"
         return None
 
+    def check(self) -> None:
+        """Raise UserError unless the file is on disk, and is the published one."""
+        problem = self.problem() if self.path.is_file() else "missing"
+        if problem is not None:
+            raise UserError(f"{readable(self.path)} is {problem}. Replace it with the real file, or remove it.")
+
     def ensure(self) -> None:
         """Verify the file on disk, and download it if it is missing or wrong, in one process at a time.
 

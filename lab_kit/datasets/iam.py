@@ -7,16 +7,17 @@ words), and `task/` (which lines are for validation and for test; no writer is i
 
 import html
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
 
+from lab_kit.datasets.zip_archive import open_zip
 from lab_kit.errors import UserError
 from lab_kit.paths import readable
 
@@ -71,16 +72,13 @@ def read_forms(path: Path) -> Iterator[Form]:
     Raises:
         UserError: something in the archive is missing or damaged.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(name for name in archive.namelist() if fnmatch(name, "iamdb/xml/*.xml"))
-            if not names:
-                raise UserError(f"{readable(path)} is not the IAM database: it has no iamdb/xml/*.xml.")
-            split_of = _splits(archive, path)
-            for name in names:
-                yield _form(archive, path, Path(name).stem, split_of)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise UserError(f"{readable(path)} is damaged: {error}. Remove it, and get it again.") from error
+    with open_zip(path, "the IAM database, or is damaged") as archive:
+        names = sorted(name for name in archive.namelist() if re.fullmatch(r"iamdb/xml/[^/]+\.xml", name))
+        if not names:
+            raise UserError(f"{readable(path)} is not the IAM database: it has no iamdb/xml/*.xml.")
+        split_of = _splits(archive, path)
+        for name in names:
+            yield _form(archive, path, Path(name).stem, split_of)
 
 
 def _splits(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
@@ -88,7 +86,11 @@ def _splits(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
     found = {}
     for file, split in SPLITS.items():
         for line in _content(archive, path, f"iamdb/task/{file}").decode("utf-8", "replace").split():
-            found["-".join(line.split("-")[:2])] = split
+            form = "-".join(line.split("-")[:2])
+            if found.setdefault(form, split) != split:
+                raise UserError(f"{readable(path)} is wrong: {form} is both for {found[form]} and for {split}.")
+    if missing := {"val", "test"} - set(found.values()):
+        raise UserError(f"{readable(path)} is wrong: its iamdb/task/ names no form for {min(missing)}.")
     return found
 
 
@@ -98,21 +100,38 @@ def _form(archive: zipfile.ZipFile, path: Path, form: str, split_of: dict[str, s
         root = ElementTree.fromstring(_content(archive, path, f"iamdb/xml/{form}.xml"))
         scanned_width, scanned_height = int(root.attrib["width"]), int(root.attrib["height"])
         lines = tuple(_line(element) for element in root.iterfind("handwritten-part/line"))
-    except (ElementTree.ParseError, KeyError, ValueError) as error:
+        if min(scanned_width, scanned_height) < 1:
+            raise ValueError(f"a page of {scanned_width} x {scanned_height} pixels")
+    except UserError:
+        raise
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UserError(f"{where} is damaged: {error}.") from error
     for number, line in enumerate(lines, 1):
         for left, top, right, bottom in line.boxes:
-            if min(left, top) < -SLACK or right > scanned_width + SLACK or bottom > scanned_height + SLACK:
+            inside = (
+                -SLACK <= left < right <= scanned_width + SLACK and -SLACK <= top < bottom <= scanned_height + SLACK
+            )
+            if not inside:
                 raise UserError(
-                    f"{where} is wrong: line {number} has a box outside the page: {left}, {top} to {right}, {bottom} "
-                    f"on {scanned_width} x {scanned_height} pixels."
+                    f"{where} is wrong: line {number} has a box outside the page, or without an inside: {left}, {top} "
+                    f"to {right}, {bottom} on {scanned_width} x {scanned_height} pixels."
                 )
     try:
         with Image.open(io.BytesIO(_content(archive, path, f"iamdb/forms/{form}.jpg"))) as picture:
+            if picture.mode not in ("1", "L", "P", "RGB", "CMYK"):
+                raise ValueError(f"it is {picture.mode}, not grey or of three colours, of 8 bits")
             page = 255 - np.asarray(picture.convert("L"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except UserError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"iamdb/forms/{form}.jpg in {readable(path)} is damaged: {error}.") from error
-    return Form(form, split_of.get(form, "train"), page, page.shape[1] / scanned_width, lines)
+    scale = page.shape[1] / scanned_width
+    if abs(page.shape[0] - scale * scanned_height) > max(2, SLACK * scale):
+        raise UserError(
+            f"iamdb/forms/{form}.jpg in {readable(path)} is wrong: {page.shape[1]} x {page.shape[0]} pixels are not of "
+            f"the shape of {scanned_width} x {scanned_height}."
+        )
+    return Form(form, split_of.get(form, "train"), page, scale, lines)
 
 
 def _line(element: ElementTree.Element) -> Line:
@@ -122,9 +141,10 @@ def _line(element: ElementTree.Element) -> Line:
         if parts:
             x, y, width, height = np.array(parts).T
             boxes.append(tuple(map(int, (x.min(), y.min(), (x + width).max(), (y + height).max()))))
-    if not boxes:
+    text = " ".join(html.unescape(element.attrib["text"]).split())  # it is escaped twice
+    if not boxes or not text:
         raise ValueError(f"line {element.attrib.get('id')} has no words")
-    return Line(html.unescape(element.attrib["text"]), tuple(boxes))  # they are escaped twice
+    return Line(text, tuple(boxes))
 
 
 def _content(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:

@@ -19,6 +19,8 @@ def open_zip(path: Path, what: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
+    except UserError:
+        raise
     # What zipfile raises for a member that is missing, damaged, encrypted, or packed in a way that it does not know.
     except (*UNPACKING, zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError, RuntimeError) as error:
         raise UserError(f"{path.name} is not {what}: {' '.join(str(error).split())}.") from error

@@ -23,6 +23,7 @@ import torch
 from lab_kit.decoding.beam_search import beam_search
 from lab_kit.decoding.character_model import CharacterModel
 from lab_kit.experiment import hardware
+from lab_kit.experiment.checkpoint import load_weights
 from lab_kit.handwriting.pen_line_style import line_style
 from lab_kit.handwriting.pen_lines import write_lines
 from lab_kit.notebooks import notebook
@@ -109,20 +110,25 @@ show_lines([255 * image[0].numpy() for image in augment_lines(images[:1].repeat(
 # ## Train
 #
 # Convolutions shrink a line to columns, a step every 4 pixels, and two LSTMs read the columns in both directions. On
-# two CPU cores this takes some six minutes. With four times as many lines (`--max_epochs 12` on the command line, 20
-# minutes) it reads far better. No line of a real person is ever seen.
+# two CPU cores this takes some five minutes. The command in lab 3's README trains with three times as many lines, which
+# are longer, for 20 minutes, and reads far better. Give the path of its `best.ckpt` here to read with that network. No
+# line of a real person is ever seen.
 
 # %%
+checkpoint = None  # or the path of a run's best.ckpt
 model = CTCLitModel(CRNN(data.config()), data.config(), optimizer="AdamW", one_cycle_max_lr=3e-3)
 hardware.tune(model.model)
-trainer = pl.Trainer(
-    max_epochs=1 if FAST else 6,
-    precision=hardware.fast_precision("auto"),
-    gradient_clip_val=5,
-    callbacks=[notebook.Progress()],
-    **notebook.QUIET,
-)
-trainer.fit(model, datamodule=data)
+if checkpoint:
+    load_weights(model, checkpoint, "CRNN", MAPPING)
+else:
+    trainer = pl.Trainer(
+        max_epochs=1 if FAST else 6,
+        precision=hardware.fast_precision("auto"),
+        gradient_clip_val=5,
+        callbacks=[notebook.Progress()],
+        **notebook.QUIET,
+    )
+    trainer.fit(model, datamodule=data)
 
 # %%
 model.eval()
@@ -167,12 +173,17 @@ def read_english(line: np.ndarray, weight: float = 0.5) -> str:
     return beam_search(columns, classes, model.blank, language, weight, bonus=1.2)
 
 
-for line, true in zip(lines, truth, strict=True):
+torch.manual_seed(0)
+hard, labels = test.__getitems__(np.linspace(20, len(test) - 1, 10).astype(int))
+for _ in range(4):  # lines that are hard to read: bent, blurred, dirty
+    hard = augment_lines(hard)
+for image, true in zip(hard, to_texts(labels), strict=True):
+    line = (255 * image[0]).numpy().astype(np.uint8)
     print(f"true     {true}\nalone    {read(line)}\nEnglish  {read_english(line)}\n")
 
 # %% [markdown]
-# **Which errors are gone, and which are new?** The model makes rare words into frequent ones, and corrects what was
-# misspelled on purpose. Try other weights, up to 2.
+# **Which errors are gone, and which are new?** The language model makes rare words into frequent ones. Some lines here
+# are no English at all, but random digits or letters: is it of use there? Try other weights, up to 2.
 #
 # ## Your own line
 #
@@ -180,9 +191,10 @@ for line, true in zip(lines, truth, strict=True):
 # beside this notebook as `my_line.jpg` (on Colab: the folder symbol on the left). Until there is such a file, an
 # imaginary writer stands in, whom nobody has trained on.
 #
-# A reader is only as good as its picture looks like those that it knows. Three steps bring it there: **ink** from
-# **paper**, whatever the light; the line **cropped** to its ink and scaled to 48 pixels; and narrow hands
-# **stretched**, wide ones squeezed, so that strokes stand as close as in training.
+# The network reads only pictures that look like those it has learned from. Three steps make yours so: **ink** is told
+# from **paper**, whatever the light; the line is **cropped** to its ink and scaled to 48 pixels; and narrow hands are
+# **stretched**, wide ones squeezed, so that strokes stand as close as in training. If the second picture below is not
+# one upright line, dark on white, cut or turn your photo and try again.
 
 # %%
 own = Path("my_line.jpg")
@@ -207,7 +219,9 @@ plt.show()
 # ## What next?
 #
 # - Write the same line twice: as you always do, and as your teacher would like it. Which is read better?
-# - Leave something out: `augment=False`, or writers who never join. `benchmarks/pen_to_people.py` measures what each
-#   part is worth, on lines that real people wrote.
+# - Leave something out: train with `augment=False`, and read the same hard lines.
+# - Collect lines that people wrote: a folder of pictures with a `labels.json`, as the start of
+#   `benchmarks/pen_to_people.py` describes. That program trains on imaginary writers alone and says how well it reads
+#   your people, and `--without joins` (or writers, widths, fresh, augmentation) says what each part is worth.
 # - `IAMLines` with `--source download` trains on IAM's lines by 657 people. Its owners ask you to register with them
 #   first, and to use it for research only.

@@ -50,6 +50,7 @@ class IAMLines(IAMDataModule):
     """
 
     unit = "lines"
+    longest = 128
     mapping = MAPPING
     code = CODE
 

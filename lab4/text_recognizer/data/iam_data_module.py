@@ -37,6 +37,7 @@ class IAMDataModule(BaseDataModule):
     has_stand_in = True
     task = "line"
     unit: ClassVar[str]  # "lines" or "paragraphs"
+    longest: ClassVar[int]  # the largest max_length: IAM's texts are shorter
     mapping: ClassVar[tuple[str, ...]]
     code: ClassVar[tuple[Path, ...]]  # the files that decide how pictures look, beside those of the imaginary writers
 
@@ -54,6 +55,8 @@ class IAMDataModule(BaseDataModule):
         super().__init__(batch_size, num_workers, source, seed, augment)
         self.sizes = dict(zip(SPLITS, sizes, strict=True))
         check_at_least(1, max_length=max_length, **{f"num_{split}": size for split, size in self.sizes.items()})
+        if max_length > self.longest:
+            raise UserError(f"max_length can be at most {self.longest}, not {max_length}.")
         self.max_length = max_length
         text_source = "auto" if source == "download" else source  # the corpus does without IAM, and IAM without it
         self.sentences = SentenceGenerator(sentence_length, True, text_source, seed)
@@ -127,7 +130,7 @@ class IAMDataModule(BaseDataModule):
     def _read(self) -> dict[str, Written]:
         """Return pictures and texts of IAM that the mapping can spell, and that are not too long."""
         raw = RawData.load(self.dataset)
-        raw.ensure()
+        raw.files[0].check()  # and never download it here: its owners want to be asked
         splits = {split: ([], []) for split in SPLITS}
         for form in tqdm(iam.read_forms(raw.files[0].path), desc=f"Cutting {self.unit}", unit=" forms", disable=None):
             for text, lines in self.cut(form):

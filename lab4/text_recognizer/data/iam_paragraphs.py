@@ -42,7 +42,9 @@ class IAMParagraphs(IAMDataModule):
         augment: turn, scale, shear and shift training pages a little, differently in every epoch.
     """
 
+    task = "paragraph"
     unit = "paragraphs"
+    longest = 1_000
     mapping = PAGE_MAPPING
     code = CODE
 
@@ -66,7 +68,7 @@ class IAMParagraphs(IAMDataModule):
         return DataConfig((1, HEIGHT, WIDTH), (self.max_length, 1), PAGE_MAPPING)
 
     def cut(self, form: iam.Form) -> list[tuple[str, tuple[iam.Line, ...]]]:
-        return [("\n".join(line.text for line in form.lines), form.lines)]
+        return [("\n".join(line.text for line in form.lines), form.lines)] if form.lines else []
 
     def fit(self, picture: np.ndarray) -> np.ndarray:
         return fit_page(picture)

@@ -53,15 +53,17 @@ class LineLitModel(BaseLitModel):
     def check_windows(self, model: nn.Module, places: int) -> None:
         """Raise UserError unless the network gives as many answers as a line has labels."""
         windows = num_windows(model)
-        if windows > places:
+        if windows != places:
+            if windows < places:
+                advice = "a smaller --window_stride makes more of them."
+            else:
+                advice = (
+                    "a larger --window_stride makes fewer of them, and --limit_output_length reads only the first "
+                    f"{places}, and nothing to the right of them."
+                )
             raise UserError(
-                f"The model reads {windows} windows, but a line has {places} labels. --limit_output_length reads only "
-                f"the first {places} windows, and nothing to the right of them; a larger --window_stride makes fewer; "
-                "--loss ctc needs no match."
-            )
-        if windows < places:
-            raise UserError(
-                f"The model reads {windows} windows, but a line has {places} labels. Make --window_stride smaller."
+                f"The model reads {windows} windows, but a line has {places} labels. --loss ctc needs no match. "
+                f"Without it, {advice}"
             )
 
     def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,7 @@ class CTCLitModel(LineLitModel):
         if windows < places:
             raise UserError(
                 f"The model reads {windows} windows: too few to spell the {places} characters that a line may have. "
-                "Make --window_stride smaller."
+                "A network with windows has more of them with a smaller --window_stride."
             )
 
     def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,12 +75,16 @@ class CTCLitModel(LineLitModel):
         # In float32, whatever the network calculates in: the sum over paths multiplies many small numbers.
         log_probabilities = logits.float().log_softmax(dim=1).permute(2, 0, 1)  # (S, B, classes)
         is_text = ~torch.isin(labels, self.special)
+        lengths = is_text.sum(dim=1).cpu()
+        if (lengths > logits.shape[2]).float().mean() > 0.5:
+            raise UserError(
+                f"The model reads {logits.shape[2]} windows of these lines: too few to spell most of them. It needs "
+                "windows that are closer together."
+            )
         # The paper to the right of the text is part of the picture, so every window counts, and reads as blank.
         windows = torch.full((len(labels),), logits.shape[2])
         # A text with so many doubled letters that no path spells it teaches nothing: it must not become infinite.
-        return functional.ctc_loss(
-            log_probabilities, labels[is_text], windows, is_text.sum(dim=1).cpu(), self.blank, zero_infinity=True
-        )
+        return functional.ctc_loss(log_probabilities, labels[is_text], windows, lengths, self.blank, zero_infinity=True)
 
     def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
         """There is none: windows and labels do not correspond."""
