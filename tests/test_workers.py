@@ -220,6 +220,16 @@ def test_workers_that_cannot_be_started_are_one_line(monkeypatch):
         next(iter(lines(1)))
 
 
+def test_workers_that_ended_between_two_epochs_are_not_said_to_have_never_started(monkeypatch):
+    def refuse(_):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(BatchLoader, "_batch_bytes", lambda _: 0)
+    monkeypatch.setattr(batch_loader.DataLoader, "__iter__", refuse)
+    with pytest.raises(UserError, match="A worker that prepares batches has ended unexpectedly"):
+        next(iter(lines(1)))
+
+
 def test_an_error_of_the_data_stays_what_it_is(monkeypatch):
     monkeypatch.setattr(ImageDataset, "__getitems__", lambda *_: torch.zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent tensor size"):

@@ -52,17 +52,20 @@ class BatchLoader(DataLoader):
         if self._iterator is None:  # else its workers are there already
             self._check_shared_memory()
         with explain_worker_errors():
+            started = False
             try:
                 batches = super().__iter__()
+                started = True
+                yield from batches
+            except (ConnectionError, EOFError) as error:  # half a batch, and nobody there to send the rest
+                raise UserError(ENDED) from error
             except OSError as error:
+                if started:
+                    raise
                 raise UserError(
                     f"The workers that prepare batches cannot be started ({error.strerror or error}): "
                     "take fewer --num_workers (0 needs none)."
                 ) from error
-            try:
-                yield from batches
-            except (ConnectionError, EOFError) as error:  # half a batch, and nobody there to send the rest
-                raise UserError(ENDED) from error
 
     def _check_shared_memory(self) -> None:
         if not SHARED_MEMORY.is_dir():
