@@ -10,7 +10,7 @@ TIMEOUT_S = 120  # for a single input
 
 
 class ProcessDied:
-    """The result for an input on which the process died, or hung and was killed; `how` says which."""
+    """The result for an input on which the process died or hung, or the function failed; `how` says which."""
 
     def __init__(self, how: str) -> None:
         self.how = how
