@@ -15,6 +15,8 @@ from lab_kit.plots.character_plots import Predictions, plot_confusion
 from lab_kit.plots.figures import BLUE, RED, save
 
 SHOWN = 8  # lines of each kind
+ROW_INCHES = 1.12  # of a picture with its two texts below, which together are
+PARTS_HEIGHT = 3.1  # times as high as the picture
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,14 @@ def plot_predictions(lines: Lines, picture: Callable[[int], Tensor], path: Path)
         ("The lines with the most errors", RED, worst),
     ]
     parts = [part for part in parts if part[2]]
-    figure = Figure(figsize=(15, 0.9 + 1.12 * sum(len(indices) for _, _, indices in parts)), layout="constrained")
+    shown = [[picture(index).numpy() for index in indices] for _, _, indices in parts]
+    widths = [max(map(_written_width, lines)) for lines in shown]  # no need to show blank paper
     rows = [len(indices) + 0.4 for _, _, indices in parts]
+    inches = max(8, 1 + ROW_INCHES / PARTS_HEIGHT * max(widths) / shown[0][0].shape[0])
+    figure = Figure(figsize=(inches, ROW_INCHES * sum(rows)), layout="constrained")
     subfigures = figure.subfigures(len(parts), 1, height_ratios=rows, squeeze=False).flat
-    for subfigure, (title, colour, indices) in zip(subfigures, parts, strict=True):
-        subfigure.suptitle(title, fontsize=14, color=colour, fontweight="bold")
-        pictures = [picture(index).numpy() for index in indices]
-        width = max(_written_width(line) for line in pictures)  # no need to show blank paper
+    for subfigure, (title, colour, indices), pictures, width in zip(subfigures, parts, shown, widths, strict=True):
+        subfigure.suptitle(title, x=0.01, ha="left", fontsize=14, color=colour, fontweight="bold")
         places = subfigure.subplots(len(indices), 1, squeeze=False).flat
         for axes, line, index in zip(places, pictures, indices, strict=True):
             _draw_line(axes, line, align(lines.true[index], lines.read[index]), width)
@@ -131,16 +134,18 @@ def _written_width(picture: np.ndarray) -> int:
 
 
 def _draw_line(axes: Axes, picture: np.ndarray, columns: list[tuple[str, str]], width: int) -> None:
-    height = picture.shape[0]
+    height, own_width = picture.shape[0], _written_width(picture)
     axes.imshow(picture[:, :width], cmap="gray_r", vmin=0, vmax=255)
-    axes.set(xlim=(0, width), ylim=(3.1 * height, 0))
+    axes.set(xlim=(0, width), ylim=(PARTS_HEIGHT * height, 0))
     axes.set_axis_off()
-    places = max(width / height, len(columns))  # where nothing overlaps, a text stands below its picture
+    axes.set_anchor("W")
+    # A text stands below its picture; where each character has a box and nothing overlaps, below its boxes.
+    pitch = own_width / max(own_width / height, len(columns))
     true_y, read_y = 1.55 * height, 2.45 * height
     for y, name in ((true_y, "true"), (read_y, "read")):
         axes.text(-0.01 * width, y, name, ha="right", va="center", fontsize=9, color="gray")
     for place, (true, read) in enumerate(columns):
-        x = (place + 0.5) * width / places
+        x = (place + 0.5) * pitch
         wrong = true != read
         style = {"family": "monospace", "fontsize": 12, "ha": "center", "va": "center"}
         axes.text(x, true_y, _visible(true, wrong), **style, color="black")
