@@ -1,15 +1,16 @@
 """Run a function as a program: its signature gives the flags, its docstring the help."""
 
 import logging
-import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from lab_kit.errors import UserError, nearest
+from lab_kit.errors import UserError
+from lab_kit.flag_errors import explain
 from lab_kit.paths import check_code_beside
 
 
@@ -33,19 +34,38 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     name = f"python -m {module.name}" if module else function.__module__
     parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)
     parser.add_function_arguments(function, None, as_positional=True)
-    try:
+    with one_line_errors():
         check_code_beside(function.__module__)
-        settings = parser.parse_args(_as_declared(parser, sys.argv[1:] if arguments is None else arguments))
-        function(**vars(settings))
-    except ArgumentError as error:
-        _end(f"{_one_line(parser, str(error))} What there is: {name} --help")
+        try:
+            settings = parser.parse_args(_as_declared(parser, sys.argv[1:] if arguments is None else arguments))
+        except ArgumentError as error:
+            raise UserError(explain(parser, str(error))) from error
+        try:
+            function(**vars(settings))
+        except OSError as error:
+            raise UserError(f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.") from error
+        except KeyboardInterrupt:
+            sys.stderr.write("\nStopped.\n")
+            sys.exit(130)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the program with one line and exit code 2 where the user can put things right."""
+    try:
+        yield
     except UserError as error:
-        _end(str(error))
-    except OSError as error:
-        _end(f"Cannot use {error.filename or 'a file'}: {error.strerror or error}.")
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped.\n")
-        sys.exit(130)
+        message = str(error)
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch's own kind is of GPUs alone, and lab_kit need not import PyTorch for it.
+        if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+                or "DefaultCPUAllocator" in str(error)):  # fmt: skip
+            raise
+        message = f"There is not enough memory: {error}. Make batches (--batch_size) or layers smaller."
+    else:
+        return
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(2)
 
 
 def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -60,25 +80,8 @@ def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
     return result
 
 
-def _end(message: str) -> None:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
-    sys.exit(2)
-
-
 def _terminated(number: int, frame: object) -> None:
     sys.exit(128 + number)
-
-
-def _one_line(parser: ArgumentParser, message: str) -> str:
-    flags = [option for action in parser._actions for option in action.option_strings]
-    for word in message.replace('"', " ").replace("'", " ").split():
-        flag = word.split("=")[0].split("/")[0].rstrip(".,:")
-        if flag.startswith("--") and flag not in flags:
-            return f"There is no flag {flag}.{nearest(flag, flags)}"
-    if wrong := re.search(r'key "(\w+)": .* Got value: (.*)', " ".join(message.split())):
-        return f"{wrong[1]} cannot be '{wrong[2]}'."
-    text = " ".join(message.split()).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."  # capitalize() would write paths in lower case
 
 
 class _PlainFormatter(logging.Formatter):

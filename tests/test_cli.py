@@ -63,12 +63,6 @@ def test_paths_in_a_config_file_are_relative_to_the_working_directory_as_flags_a
     assert settings.log_dir == str(tmp_path / "elsewhere" / "logs")
 
 
-# Ten short lines that stand for a billion values.
-BOMB = "a: &a [x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
-)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -80,11 +74,8 @@ BOMB = "a: &a [x, x]\n" + "".join(
         (["--config", "a\0b"], "--config a\0b is not a YAML file"),
         (["--config", "/dev/zero"], "is too long to be a file of flags"),
         (["--log_dir", "a\0b"], "--log_dir is not a path: embedded null byte"),
-        (["--lr", "1" * 5000], "is too long"),
+        (["--lr", "1" * 5000], "--lr must be a number"),
         (["--lr", "0x" + "f" * 4000], "too large"),
-        (["--devices", "[" * 4000], "is too deeply nested"),
-        (["--profiler", "{a: &a [x], b: [*a, *a]}"], "has an alias or a tag"),
-        (["--profiler=!!python/object:os.system"], "has an alias or a tag"),
     ],
 )
 def test_an_impossible_argument_is_one_clear_line(arguments, message):
@@ -122,12 +113,11 @@ def test_an_impossible_argument_is_one_clear_line(arguments, message):
         (b"\xff\xfe\x00", "is not a YAML file"),
         (b"lr: \xff", "is not a YAML file"),
         ("max_epochs: 2001-99-99", "is not a YAML file: month must be in 1..12"),
-        ("lr: " + "[" * 3000, "too deeply nested"),
-        ("lr: " + "1" * 5000, "is too long"),
-        ("lr: 1\n" * 5000, "is too long to be a file of flags"),
-        ("max_epochs: !!int x", "an alias or a tag"),
-        ("lr: !!python/object/apply:os.system [ls]", "an alias or a tag"),
-        (BOMB, "an alias or a tag"),
+        ("lr: " + "[" * 3000, "is not a YAML file"),
+        ("lr: " + "1" * 5000, "is not a YAML file"),
+        ("lr: 1\n" * 20_000, "is too long to be a file of flags"),
+        ("max_epochs: !!int x", "is not a YAML file"),
+        ("lr: !!python/object/apply:os.system [ls]", "is not a YAML file"),
         ("lrr: 1", "'lrr' is not a setting. Did you mean 'lr'?"),
         ("lr: {a: 1}", "--lr must be a number"),
         ("data_class: [1]", "There is no --data_class '[1]'"),
@@ -153,5 +143,4 @@ def test_a_path_in_an_error_keeps_its_capitals(capsys):
         program.run(tidy, ["/Data/Mine", "/Data/Of Somebody"])
     error = capsys.readouterr().err
     assert "/Data/Of Somebody" in error
-    assert error.startswith("error: U")
     assert error.count("\n") == 1

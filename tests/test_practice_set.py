@@ -157,7 +157,7 @@ def test_an_interrupted_set_leaves_nothing_behind(tmp_path, monkeypatch):
         (["--pictures_per_class", "3"], "from 10 to 10,000"),
         (["--test_per_class", "0"], "from 1 to 10,000"),
         (["--noise_share", "0.6"], "from 0 to 0.4"),
-        (["--noise", "loud"], "noise cannot be 'loud'"),
+        (["--noise", "loud"], "--noise must be one of biased, random, none, not 'loud'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(tmp_path, capsys, arguments, words):

@@ -39,10 +39,12 @@ def test_a_list_is_given_item_by_item_and_with_dashes(line, names):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("here --port", "expected one argument"),
-        ("here --public-name", "expected one argument"),
+        ("here --port", "--port needs a value."),
+        ("here --public-name", "--public_name needs a value."),
+        ("", "folder is missing: where. How to give it: "),
+        ("here there", "'there' does not belong to any flag."),
         ("here --prot 3", "There is no flag --prot. Did you mean '--port'?"),
-        ("here --port x", "port cannot be 'x'."),
+        ("here --port x", "--port must be a whole number, not 'x'."),
     ],
 )
 def test_a_wrong_flag_is_said_in_one_line(line, words, capsys):

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lab_kit.errors import UserError
-from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, check_values
-from lab_kit.experiment.config_file import ConfigFile, NotPlainError, check_plain, read_config_file
-from lab_kit.experiment.flag_errors import explain
-from lab_kit.experiment.registry import Packages, class_names, find_class, lit_class
+from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, check_values, described
+from lab_kit.experiment.config_file import read_config_file
+from lab_kit.experiment.registry import Packages, class_names, classes_with_flag, find_class, lit_class
+from lab_kit.flag_errors import explain
 from lab_kit.paths import check_code_beside
+from lab_kit.program import one_line_errors
 
 # What the program sets itself, or what would take away the run folder.
 NOT_TRAINER_FLAGS = {
@@ -74,8 +73,7 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
         UserError: an unknown flag or class, or a value of the wrong type.
         SystemExit: after `--help` or `--print_config`.
     """
-    files, flags = _config_files(arguments)
-    names = _chosen_names(files, flags, run_options)
+    names, flags = _first_stage(arguments, run_options)
     data_class = find_class(packages.data, "data_class", names["data_class"])
     model_class = find_class(packages.models, "model_class", names["model_class"])
     lit_model_class = lit_class(packages.lit_models, data_class.task, names["loss"])
@@ -98,13 +96,15 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
     add_flags(parser, pl.Trainer, owners, hidden=NOT_TRAINER_FLAGS)
     check_needed(owners, data_class, ("seed",))
     check_needed(owners, lit_model_class, ("lr", "one_cycle_max_lr"))
+    for action in parser._actions:
+        if getattr(action, "_typehint", None) is bool:  # `--flag` stands for `--flag true`
+            action.nargs, action.const = "?", True
     try:
-        texts = [f"--config={file.text}" for file in files]
-        settings = parser.parse_args(texts + _with_explicit_booleans(parser, flags))
+        settings = parser.parse_args(flags)
     except ArgumentError as error:
-        raise UserError(explain(parser, str(error), packages, owners)) from error
-    except OverflowError as error:
-        raise UserError(f"A number is too large: {error}.") from error
+        raise UserError(explain(parser, str(error), *_flags_of_classes(packages, owners))) from error
+    except (OverflowError, RecursionError, ValueError) as error:
+        raise UserError(f"A flag has a value that cannot be: {error}.") from error
     settings.pop("config", None)
     check_values(parser, settings, owners)
     if not isinstance(settings.seed, int) or not 0 <= settings.seed <= MOST_SEED:
@@ -128,43 +128,40 @@ class _Parser(ArgumentParser):
         return self.format_usage() + "\n" + text[text.index(self.description[:10]) :]
 
 
-def _config_files(arguments: Sequence[str]) -> tuple[list[ConfigFile], list[str]]:
-    """Return the files given with --config, and the other arguments: these win, wherever they stand.
+def _first_stage(arguments: Sequence[str], run_options: Callable) -> tuple[dict[str, str], list[str]]:
+    """Return the names of the chosen classes and loss, which say what flags there are; and all arguments in order.
 
-    Raises:
-        UserError: an argument is too long or too deeply nested to be a setting, or --config has no value.
+    Flags win over config files, wherever they stand, and later files over earlier ones.
     """
-    for argument in arguments:
-        try:
-            check_plain(argument.partition("=")[2] if argument.startswith("--") else argument)
-        except NotPlainError as error:
-            raise UserError(f"{argument[:40]} {error}.") from error
-        except yaml.YAMLError:
-            pass  # not every word is YAML
+    options = inspect.signature(run_options).parameters
+    names = {"data_class": options["data_class"].default, "model_class": options["model_class"].default, "loss": None}
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--config", action="append", default=[])
+    for name in names:
+        first.add_argument(f"--{name}", default=argparse.SUPPRESS)
     try:
         given, rest = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{error.argument_name} needs a value.") from error
-    return [read_config_file(Path(file)) for file in given.config], rest
+    files = [read_config_file(file) for file in vars(given).pop("config")]
+    for _, settings in files:
+        names |= {name: settings[name] for name in names if name in settings}
+    names |= vars(given)
+    flags = [f"--config={text}" for text, _ in files] + [f"--{name}={value}" for name, value in vars(given).items()]
+    return {name: value if name == "loss" else str(value) for name, value in names.items()}, flags + rest
 
 
-def _chosen_names(files: Sequence[ConfigFile], flags: Sequence[str], run_options: Callable) -> dict[str, str]:
-    """Return the names of classes and loss: from the flags, else from the last config file, else the defaults."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("data_class", "model_class", "loss"):
-        first.add_argument(f"--{name}")
-    try:
-        given, _ = first.parse_known_args(flags)
-    except argparse.ArgumentError as error:
-        raise UserError(f"{error.argument_name} needs a value.") from error
-    defaults = inspect.signature(run_options).parameters
-    names = {"data_class": defaults["data_class"].default, "model_class": defaults["model_class"].default, "loss": None}
-    for file in files:
-        names |= {name: file.settings[name] for name in names if name in file.settings}
-    names |= {name: value for name, value in vars(given).items() if value is not None}
-    return {name: value if name == "loss" else str(value) for name, value in names.items()}
+def _flags_of_classes(packages: Packages, owners: Owners) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return what `explain` asks: where a flag belongs that these classes lack, and whose a flag is that they have."""
+
+    def elsewhere(flag: str) -> str:
+        others = " and ".join(classes_with_flag(packages, flag.removeprefix("--")))
+        return f"{flag} is a flag of {others}, not of the data and model that were chosen." if others else ""
+
+    def owner(name: str) -> str:
+        return next((described(owner) for owner, names in owners.items() if name in names), "the program")
+
+    return elsewhere, owner
 
 
 def _absolute(flag: str, path: str) -> str:
@@ -174,34 +171,11 @@ def _absolute(flag: str, path: str) -> str:
         raise UserError(f"--{flag} is not a path: {error}.") from error
 
 
-def _with_explicit_booleans(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
-    """Let `--flag` stand for `--flag true` where the flag is a yes-or-no one."""
-    hints = {f"--{action.dest}": getattr(action, "_typehint", None) for action in parser._actions}
-    explicit = []
-    for argument, following in zip(arguments, [*arguments[1:], "--"], strict=False):
-        bare = hints.get(argument) is bool and following.startswith("--")
-        explicit.append(f"{argument}=true" if bare else argument)
-    return explicit
-
-
 def run_program(program: Callable[[Sequence[str]], None]) -> None:
     """Run `program(arguments)`; end with one line and exit code 2 where the user can put things right."""
-    try:
+    with one_line_errors():
         check_code_beside(program.__module__)
-        program(sys.argv[1:])
-    except (UserError, MisconfigurationException) as error:  # Lightning's word for flags that do not fit together
-        _end(str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        _end(f"There is not enough memory: {error}. Make batches (--batch_size) or layers smaller.")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    kinds = (MemoryError, torch.OutOfMemoryError)  # the second of GPUs alone
-    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
-
-
-def _end(message: str) -> None:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
-    sys.exit(2)
+        try:
+            program(sys.argv[1:])
+        except MisconfigurationException as error:  # Lightning's word for flags that do not fit together
+            raise UserError(str(error)) from error
