@@ -3,9 +3,7 @@
 import base64
 import io
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,10 +11,10 @@ from PIL import Image
 from lab_kit.datasets.picture_formats import NotAPicture, TooLarge, open_image
 from lab_kit.photo.open_picture import ImageLimits, open_picture
 from lab_kit.photo.picture_arrays import array_to_look_at
+from lab_kit.serving import schemas
 from lab_kit.serving.inference_queue import InferenceQueue
-from lab_kit.serving.limits import RequestError, RequestLimits
+from lab_kit.serving.limits import RequestLimits
 from lab_kit.serving.metrics import Metrics
-from lab_kit.serving.requests import PredictRequest
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.read_logits import Reading
 
@@ -29,14 +27,12 @@ class Prediction:
     """A picture that was read.
 
     Args:
-        request: the request with the picture.
         opened: the picture as the server has read it: upright, and what is transparent on a ground.
         seen: (C, H, W) uint8, the input of the network.
         reading: the text, its confidence and other guesses.
         milliseconds: from decoding the picture to the reading.
     """
 
-    request: PredictRequest
     opened: Image.Image
     seen: np.ndarray
     reading: Reading
@@ -48,23 +44,23 @@ class Prediction:
         small.thumbnail((longest, longest))
         return _png_data_url(small)
 
-    def as_dict(self, digest: str) -> dict[str, Any]:
+    def answer(self, digest: str) -> schemas.Reading:
         """Return the answer of `/predict`."""
-        return {
-            "text": self.reading.text,
-            "confidence": round(self.reading.confidence, 4),
-            "guesses": [{"text": text, "confidence": round(share, 4)} for text, share in self.reading.guesses],
-            "seen": _png_data_url(array_to_look_at(self.seen.transpose(1, 2, 0))),
-            "milliseconds": round(self.milliseconds, 2),
-            "model": digest,
-        }
+        return schemas.Reading(
+            text=self.reading.text,
+            confidence=round(self.reading.confidence, 4),
+            guesses=[{"text": text, "confidence": round(share, 4)} for text, share in self.reading.guesses],
+            seen=_png_data_url(array_to_look_at(self.seen.transpose(1, 2, 0))),
+            milliseconds=round(self.milliseconds, 2),
+            model=digest,
+        )
 
 
 class PictureReader:
-    """Reads the pictures of requests, with one queue for small pictures and one for large pictures.
+    """Reads pictures, with one queue for small pictures and one for large pictures.
 
     A drawing or a small picture takes a few milliseconds. A large picture can take a second, so large pictures have
-    their own thread: drawings do not wait for them, however many large pictures arrive.
+    their own queue: drawings do not wait for them, however many large pictures arrive.
 
     Args:
         recognizer: the model.
@@ -79,8 +75,8 @@ class PictureReader:
     ) -> None:
         self.recognizer, self._metrics = recognizer, metrics
         self._limits = ImageLimits(limits.max_bytes, limits.max_pixels, writing=recognizer.kind != "picture")
-        self._drawings = InferenceQueue(workers, queue, limits.queue_timeout_s, "drawings")
-        self._photos = InferenceQueue(1, MAX_WAITING_PHOTOS, limits.queue_timeout_s, "photos")
+        self._drawings = InferenceQueue(workers, queue, limits.queue_timeout_s)
+        self._photos = InferenceQueue(1, MAX_WAITING_PHOTOS, limits.queue_timeout_s)
 
     @property
     def waiting(self) -> int:
@@ -97,51 +93,34 @@ class PictureReader:
         """Whether the next drawing would be refused."""
         return self._drawings.full
 
-    async def read(
-        self, parse: Callable[[], PredictRequest], wait_for_disconnect: Callable[[], Awaitable[Any]] | None = None
-    ) -> Prediction:
-        """Read the picture of a request.
-
-        Args:
-            parse: parses the request; called in a worker thread.
-            wait_for_disconnect: returns when the client disconnects.
+    async def read(self, picture: bytes) -> Prediction:
+        """Read a picture file: a small one in the queue of drawings, a large one in that of photos.
 
         Raises:
-            RequestError: the request is malformed, the server is too busy, or the client has disconnected.
+            RequestError: the server is too busy.
             UserError: the file is not a picture, or nothing is written in it.
         """
-        result = await self._drawings.call(self._read_if_small, parse, wait_for_disconnect=wait_for_disconnect)
-        if isinstance(result, Prediction):
-            return result
-        return await self._photos.call(self._read, result, wait_for_disconnect=wait_for_disconnect)
+        prediction = await self._drawings.call(self._read_if_small, picture)
+        return prediction or await self._photos.call(self._read, picture)
 
-    def close(self, seconds: float) -> bool:
-        """Read the pictures in the queues, then end the threads; return whether that took at most `seconds`."""
-        end = time.monotonic() + seconds
-        return all([queue.close(max(0.0, end - time.monotonic())) for queue in (self._drawings, self._photos)])
+    def _read_if_small(self, picture: bytes) -> Prediction | None:
+        return None if _pixels(picture) > MAX_SMALL_PIXELS else self._read(picture)
 
-    def _read_if_small(self, parse: Callable[[], PredictRequest]) -> Prediction | PredictRequest:
-        """Read a picture if it is small, else return the parsed request."""
-        request = parse()
-        return request if _pixels(request.picture) > MAX_SMALL_PIXELS else self._read(request)
-
-    def _read(self, request: PredictRequest) -> Prediction:
-        if request.picture is None:
-            raise RequestError(400, "The request has no picture.", "malformed")
+    def _read(self, picture: bytes) -> Prediction:
         start = time.perf_counter()
-        opened = open_picture(request.picture, self._limits)
+        opened = open_picture(picture, self._limits)
         seen = self.recognizer.prepare(opened)
         prepared = time.perf_counter()
         [reading] = self.recognizer.read(seen[None])
         end = time.perf_counter()
         self._metrics.count_reading(prepared - start, end - prepared, reading.confidence)
-        return Prediction(request, opened, seen, reading, 1000 * (end - start))
+        return Prediction(opened, seen, reading, 1000 * (end - start))
 
 
-def _pixels(content: bytes | None) -> float:
+def _pixels(content: bytes) -> float:
     """Return the number of pixels that the header of a picture file announces; 0 if it is not a picture."""
     try:
-        with open_image(content or b"", ImageLimits().formats) as picture:
+        with open_image(content, ImageLimits().formats) as picture:
             return picture.width * picture.height
     except TooLarge:
         return float("inf")

@@ -100,16 +100,20 @@ def test_the_page_works_as_the_recipe_sets_it_up(browser, model, nginx, tmp_path
 
         page.get_by_role("link", name="For programs").click()
         expect(page).to_have_url(f"{address}docs")
-        expect(page.locator("#command")).to_contain_text(f"{address}predict")
+        page.locator("#operations-default-predict .opblock-summary-control").click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_label("Request content type").select_option("multipart/form-data")
         ring = {"name": "ring.png", "mimeType": "image/png", "buffer": encoded(drawing("0"))}
-        page.get_by_label("Or send a picture").set_input_files(ring)
-        page.get_by_role("button", name="Read it").click()
-        expect(page.locator("#answer")).to_contain_text('200 OK\n{\n  "text": "0"')
-        with page.expect_response(f"{address}openapi.json"):
-            page.get_by_role("link", name="openapi.json").click()
-        page.go_back()
-        page.get_by_role("link", name="The page to write on").click()
-        expect(page).to_have_url(address)
+        page.locator("#operations-default-predict input[type=file]").set_input_files(ring)
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table td.response-col_description pre").first).to_contain_text(
+            '"text": "0"'
+        )
+        expect(page.locator(".request-url")).to_contain_text(f"{address}predict")
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name="The page to write on").click()
+        expect(opened.value).to_have_url(address)
+        page.goto(address)
         page.get_by_role("button", name="Forget it").click()
         expect(page.locator("#told")).to_contain_text("Forgotten")
         page.goto(f"{address}drift")

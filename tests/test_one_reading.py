@@ -14,7 +14,6 @@ from lab_kit.errors import UserError
 from lab_kit.photo.open_picture import ImageLimits, open_picture
 from lab_kit.serving.limits import RequestLimits
 from lab_kit.serving.metrics import Metrics
-from lab_kit.serving.requests import PredictRequest
 from text_recognizer.recognizer import Recognizer
 
 # One picture, one reading
@@ -248,13 +247,9 @@ def test_a_sheet_with_a_transparent_rim_is_paper_and_no_ink(models, paper, ink, 
 
 def test_the_preview_shows_what_the_server_reads(models):
     reader = PictureReader(models["writing"], 1, 4, RequestLimits(), Metrics())
-    try:
-        request = PredictRequest(picture=web_server.encoded(with_alpha("1", INKS["white"])))
-        prediction = reader._read(request)
-        assert prediction.reading.text == "1"
-        shown = Image.open(io.BytesIO(base64.b64decode(prediction.preview(100).partition(",")[2])))
-        assert shown.size == (100, 100)
-        assert shown.convert("L").getextrema() == (0, 255)  # white ink on black
-        assert shown.convert("L").getpixel((5, 5)) == 0
-    finally:
-        reader.close(1)
+    prediction = reader._read(web_server.encoded(with_alpha("1", INKS["white"])))
+    assert prediction.reading.text == "1"
+    shown = Image.open(io.BytesIO(base64.b64decode(prediction.preview(100).partition(",")[2])))
+    assert shown.size == (100, 100)
+    assert shown.convert("L").getextrema() == (0, 255)  # white ink on black
+    assert shown.convert("L").getpixel((5, 5)) == 0

@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from lab_kit.serving import http_protocol, requests
+from lab_kit.serving import http_protocol
 from lab_kit.serving.limits import BodyReceiver, RequestError, RequestLimits
+from lab_kit.serving.request_body import parse_json
+from lab_kit.serving.schemas import Picture
 from tests import web_server
 from tests.web_server import drawing, encoded, form, head, in_base64, post, say, served
 
@@ -356,7 +358,7 @@ def test_a_body_of_the_largest_size_is_understood_or_not_at_once(make: Callable[
     body = make()
     start = time.process_time()
     with pytest.raises(RequestError) as refused:
-        requests.parse_predict_request("application/json", body)
+        parse_json(body, Picture)
     assert refused.value.status == 400
     assert time.process_time() - start < 5
 

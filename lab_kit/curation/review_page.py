@@ -18,12 +18,11 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lab_kit.command_line import command_line
 from lab_kit.curation.apply_review import apply_command, progress_text
@@ -35,22 +34,10 @@ from lab_kit.html_page import template
 from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from lab_kit.same_origin import ServerNames
+from lab_kit.web_security import SecurityMiddleware, page_headers
 
 LONGEST = 1600  # pixels of the longer side, to which pictures are reduced for the page
 MAX_REQUEST = 20_000  # bytes
-
-# They forbid the browser to guess a file's type, to run it, to show it in a frame, or to give it to other pages.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
-FILE_CSP = "default-src 'none'; sandbox; frame-ancestors 'none'"
-PAGE_CSP = (
-    "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'nonce-{nonce}'; "
-    "script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 def review_page(
@@ -138,12 +125,11 @@ def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNam
 
     async def show(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
-        rules = {"Content-Security-Policy": PAGE_CSP.format(nonce=nonce), "Cache-Control": "no-store"}
-        return HTMLResponse(page.render(nonce=nonce), headers=SECURITY_HEADERS | rules)
+        return HTMLResponse(page.render(nonce=nonce), headers=page_headers(nonce))
 
     async def state(request: Request) -> Response:
         queue.refresh()
-        return _answer(
+        return JSONResponse(
             {
                 "name": queue.folder.resolve().name,
                 "classes": queue.classes,
@@ -162,13 +148,13 @@ def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNam
         return _changed(queue, queue.picture(proposal["file"]))
 
     async def undo(request: Request) -> Response:
+        _check_is_json(request)
         return _changed(queue, queue.undo())
 
     async def picture(request: Request) -> Response:
         file = queue.folder / queue.picture(request.query_params.get("file", "")).file
         content, kind = await run_in_threadpool(encode_for_browser, file, LONGEST)
-        rules = {"Content-Security-Policy": FILE_CSP, "Cache-Control": "private, max-age=3600"}
-        return Response(content, media_type=kind, headers=SECURITY_HEADERS | rules)
+        return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
 
     return Starlette(
         routes=[
@@ -178,7 +164,7 @@ def create_app(queue: ReviewQueue, port: int = 0, names: ServerNames = ServerNam
             Route("/propose", propose, methods=["POST"]),
             Route("/undo", undo, methods=["POST"]),
         ],
-        middleware=[Middleware(_OnlyOurPage, names=names)],
+        middleware=[Middleware(SecurityMiddleware, names=names)],
         exception_handlers={UserError: _refusal, OSError: _refusal},
     )
 
@@ -192,24 +178,24 @@ def restart_command(queue: ReviewQueue, port: int, names: ServerNames) -> str:
 
 def _changed(queue: ReviewQueue, picture: Picture | None) -> Response:
     """Answer with the changed picture; from a version that skips numbers, the page knows of other changes."""
-    return _answer(
-        {"picture": picture and vars(picture), "version": queue.version, "counts": queue.counts()},
-    )
-
-
-def _answer(content: object, status: int = 200) -> Response:
-    rules = {"Content-Security-Policy": FILE_CSP, "Cache-Control": "no-store"}
-    return JSONResponse(content, status, headers=SECURITY_HEADERS | rules)
+    return JSONResponse({"picture": picture and vars(picture), "version": queue.version, "counts": queue.counts()})
 
 
 def _refusal(request: Request, error: Exception) -> Response:
     message = (
         str(error) if isinstance(error, UserError) else f"{error.filename or 'A file'}: {error.strerror or error}."
     )
-    return _answer({"error": message}, 400)
+    return JSONResponse({"error": message}, 400)
+
+
+def _check_is_json(request: Request) -> None:
+    """Refuse other types: a form of another page cannot send JSON, and its script would have to ask first (CORS)."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise HTTPException(403, "Proposals are sent as JSON.")
 
 
 async def _json(request: Request) -> object:
+    _check_is_json(request)
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -231,32 +217,6 @@ def _proposal(content: object) -> dict[str, object]:
         }:
             return {"file": file, "proposal": proposal, "new_label": new_label, "grade": grade}
     raise UserError("The request is not a proposal.")
-
-
-class _OnlyOurPage:
-    """Middleware that refuses requests that come neither from our own page nor from the address line of the browser."""
-
-    def __init__(self, inner: ASGIApp, names: ServerNames) -> None:
-        self._inner, self._names = inner, names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (reason := self._reason(scope)):
-            await PlainTextResponse(f"Refused: {reason}.\n", 403, headers=SECURITY_HEADERS)(scope, receive, send)
-        else:
-            await self._inner(scope, receive, send)
-
-    def _reason(self, scope: Scope) -> str:
-        """Return why a request is refused, or an empty string if it is accepted."""
-        headers = Headers(scope=scope)
-        if wrong := self._names.wrong_host(headers):
-            return wrong
-        from_a_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
-        if not from_a_link and (wrong := self._names.wrong_origin(headers)):
-            return wrong
-        # A form of another page cannot send this type, and a script of another page would have to ask first (CORS).
-        if scope["method"] == "POST" and headers.get("content-type", "").partition(";")[0] != "application/json":
-            return "proposals are sent as JSON"
-        return ""
 
 
 def _listen(queue: ReviewQueue, port: int) -> socket.socket:

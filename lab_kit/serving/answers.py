@@ -1,9 +1,9 @@
-"""Security of a web server: refuse requests of other web pages, set security headers, and answer errors as JSON."""
+"""Count all requests, and answer errors as JSON."""
 
 import time
 from collections.abc import Collection
 
-from starlette.datastructures import Headers
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,44 +11,52 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.errors import UserError
 from lab_kit.photo.open_picture import NotAPicture, TooLarge
-from lab_kit.same_origin import ServerNames
 from lab_kit.serving.limits import RequestError
 from lab_kit.serving.metrics import Metrics
+from lab_kit.web_security import SECURITY_HEADERS
 
-# A browser must not guess the type of an answer, run it, show it in a frame, or give it to other pages.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
+ERRORS = {
+    400: "Malformed request: invalid JSON, an invalid form, or no picture.",
+    403: "The request comes from another web page, or uses a host name that is not allowed.",
+    404: "There is no such address, or no such picture.",
+    405: "The address does not accept this method.",
+    408: "The request stopped arriving, or came too slowly.",
+    413: "Too many bytes or pixels.",
+    415: "The body is not a picture, or the content type is not one of those below.",
+    422: "The request is well-formed, but nothing is written in the picture, or a field has a wrong value.",
+    429: "The server is too busy. Try again after `Retry-After` seconds.",
+    500: "Internal error of the server.",
+    503: "The server is shutting down, cannot write to its disk, or the picture takes too long.",
 }
-_SECURITY_HEADERS = [
-    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
-]  # in the form that ASGI uses
-MAX_HEADER_BYTES = 32_000  # browsers send some hundreds
+RETRY = {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 1}}
 STATUS_MESSAGES = {
     404: "There is no such address. The page docs lists all addresses.",
     405: "This address does not accept {method}. The page docs says what it accepts.",
 }
 
 
-class SecurityMiddleware:
-    """ASGI middleware that refuses requests of other web pages, adds security headers, and measures all requests.
+def described(*statuses: int) -> dict[int | str, dict[str, object]]:
+    """Return what FastAPI's description says of these error statuses."""
+    # Not as `model`: of a page, FastAPI would say that errors are HTML, too.
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        status: {"content": content, "description": ERRORS[status]}
+        | ({"headers": {"Retry-After": RETRY}} if status in (429, 503) else {})
+        for status in statuses
+    }
 
-    Another web page in the user's browser must not send pictures or corrections in the user's name (see `same_origin`).
+
+class MetricsMiddleware:
+    """ASGI middleware that counts and times all requests.
 
     Args:
         app: the application.
-        metrics: where requests are counted.
+        metrics: where they are counted.
         routes: addresses that are counted one by one; all others are counted together.
-        names: the names of the server.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str], names: ServerNames) -> None:
-        self._app, self._metrics, self._routes, self._names = app, metrics, frozenset(routes), names
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str]) -> None:
+        self._app, self._metrics, self._routes = app, metrics, frozenset(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
@@ -57,37 +65,17 @@ class SecurityMiddleware:
             return
         start, status = time.perf_counter(), 500
 
-        async def send_with_headers(message: Message) -> None:
+        async def send_and_see(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                given = {name for name, _ in message["headers"]}
-                message["headers"] += [pair for pair in _SECURITY_HEADERS if pair[0] not in given]
+            status = message.get("status", status)
             await send(message)
 
         self._metrics.count_request_start()
         try:
-            if rejection := self._rejection(scope):
-                code, message = rejection
-                self._metrics.count_rejection("forbidden" if code == 403 else "malformed")
-                await JSONResponse({"error": f"Refused: {message}."}, code)(scope, receive, send_with_headers)
-            else:
-                await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send_and_see)
         finally:
             route = scope["path"] if scope["path"] in self._routes else "other"
             self._metrics.count_request_end(route, status, time.perf_counter() - start)
-
-    def _rejection(self, scope: Scope) -> tuple[int, str] | None:
-        """Return the status code and the reason if the request must be refused, else None."""
-        if scope["http_version"] not in ("1.0", "1.1"):
-            return 400, "this server supports only HTTP 1.0 and 1.1"
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
-            return 431, f"the header of a request may have at most {MAX_HEADER_BYTES:,} bytes"
-        headers = Headers(scope=scope)
-        wrong = self._names.wrong_host(headers)
-        if not wrong and scope["method"] not in ("GET", "HEAD"):
-            wrong = self._names.wrong_origin(headers)
-        return (403, wrong) if wrong else None
 
 
 def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
@@ -105,6 +93,10 @@ def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
         reason = {413: "too large", 415: "no picture", 422: "unreadable"}[status]
         return answer(status, str(error), reason)
 
+    async def wrong_parameter(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return answer(422, f"`{first['loc'][-1]}` in the address is wrong: {first['msg']}.", "invalid")
+
     async def http_error(request: Request, error: HTTPException) -> Response:
         message = STATUS_MESSAGES.get(error.status_code, error.detail).format(method=request.method[:20])
         return answer(error.status_code, message, f"status {error.status_code}", error.headers)
@@ -119,4 +111,10 @@ def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
             {"error": " ".join(message.split())}, status, headers=SECURITY_HEADERS | dict(headers or {})
         )
 
-    return {RequestError: request_error, UserError: user_error, HTTPException: http_error, Exception: defect}
+    return {
+        RequestError: request_error,
+        UserError: user_error,
+        RequestValidationError: wrong_parameter,
+        HTTPException: http_error,
+        Exception: defect,
+    }
