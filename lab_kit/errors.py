@@ -18,6 +18,12 @@ class UserError(ValueError):
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the candidate that looks most like `name`, or an empty string."""
+    found = most_like(name, candidates, 0.6)  # of three letters, one may be wrong
+    return f" Did you mean '{found}'?" if found else ""
+
+
+def most_like(name: str, candidates: Iterable[str], likeness: float) -> str | None:
+    """Return the candidate that looks most like `name`, if as much of both is the same, from 0 to 1."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
+    return by_lower[close[0]] if close else None

@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
-from lab_kit import program
+from lab_kit import flag_errors, program
 from lab_kit.errors import UserError
-from lab_kit.experiment import cli
+from lab_kit.experiment import cli, other_labs
+from lab_kit.flag_errors import OUR_NAMES
 from training.run_experiment import PACKAGES, Run
 
 
@@ -82,6 +83,47 @@ def test_an_impossible_argument_is_one_clear_line(arguments, message):
     with pytest.raises(UserError) as error:
         parse(*arguments)
     assert message in str(error.value)
+
+
+OTHER_NAMES = {
+    "lr": ["learning_rate", "learning-rate", "LR"],
+    "max_epochs": ["epochs", "num_epochs", "n_epochs", "max-epochs"],
+    "batch_size": ["bs", "batch", "batch-size"],
+    "num_workers": ["workers", "num-workers"],
+    "gpus": ["num_gpus", "gpu"],
+    "data_class": ["dataset", "data"],
+    "model_class": ["model", "net"],
+    "stop_early": ["patience", "early_stopping"],
+    "log_dir": ["output_dir"],
+}
+NEAR = {"gups": "gpus", "sedd": "seed", "batchsize": "batch_size", "max_epoch": "max_epochs", "optimiser": "optimizer"}
+FAR = ["dropout", "fc3", "wd", "momentum", "hidden", "verbose", "shuffle", "temperature", "tags", "x", "-"]
+
+
+@pytest.mark.parametrize(("ours", "other"), [(ours, other) for ours, names in OTHER_NAMES.items() for other in names])
+def test_what_a_flag_is_called_elsewhere_leads_to_it(config, ours, other):
+    with pytest.raises(UserError, match=f"^There is no flag --{other}: it is called --{ours} here"):
+        parse(f"--{other}", "1")
+    with pytest.raises(UserError, match=f"^'{other}' is not a setting: it is called {ours} here"):
+        parse("--config", config(f"max_epochs: 1\n{other}: 1"))
+
+
+@pytest.mark.parametrize(("wrong", "right"), NEAR.items())
+def test_a_misspelt_flag_is_recognised(wrong, right):
+    with pytest.raises(UserError, match=f"There is no flag --{wrong}. Did you mean '--{right}'?"):
+        parse(f"--{wrong}=1")
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_where_nothing_is_near_nothing_is_suggested(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(other_labs, "project_root", lambda: tmp_path)  # in a lab, homework may have just this flag
+    with pytest.raises(UserError, match=f"^There is no flag --{name}. All flags: run_experiment.py --help$"):
+        parse(f"--{name}", "1")
+
+
+def test_names_of_elsewhere_lead_only_to_flags_that_there_are():
+    assert set(OUR_NAMES.values()) - {"weight_decay"} <= set(vars(parse("--model_class", "MLP").settings)) | {"config"}
+    assert len(OUR_NAMES) == sum(map(len, flag_errors.OTHER_NAMES.values()))  # and each to one alone
 
 
 @pytest.mark.parametrize(

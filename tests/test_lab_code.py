@@ -1,12 +1,15 @@
 """The wrong lab's code is never used silently: not by programs, not by notebooks, not in a shell."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from test_readmes import DRIVER
 
 from curriculum import manifest, snapshot
 from lab_kit.experiment import cli
@@ -70,6 +73,60 @@ def test_an_experiment_that_would_use_other_code_ends_with_one_line(labs, monkey
     error = capsys.readouterr().err
     assert f"Python has found text_recognizer in {ROOT}, which is other code" in error
     assert f"(cd {labs / 'lab2'}), then: python -m training.run_experiment\n" in error
+
+
+# Flags that only other code has
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A checkout in whose first two labs the homework is solved; and a copy of the first, away from all others."""
+    root = tmp_path_factory.mktemp("checkout")
+    course = manifest.load(ROOT)
+    snapshot.build(course, root / "course")
+    for name in ("text_recognizer", "training"):
+        shutil.copytree(ROOT / name, root / "course" / name, ignore=shutil.ignore_patterns("logs", "__pycache__"))
+    shutil.copy(ROOT / "labs.toml", root / "course")
+    for lab in ("lab1", "lab2"):
+        shutil.copytree(ROOT / "curriculum" / "solutions" / lab, root / "course" / lab, dirs_exist_ok=True)
+    (root / "course" / "lab3" / "text_recognizer" / "models" / "unfinished.py").write_text("class Net(")
+    shutil.copytree(root / "course" / "lab1", root / "alone")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("place", "lines"),
+    [
+        (
+            "course",
+            {
+                "--fc3 3": "The code of lab1 has --fc3, in MLP; this is the code at the root. To start the other: "
+                "python lab1/training/run_experiment.py",
+                "--model_class CNN --num_blocks 3": "The code of lab2 has --num_blocks, in CNN; this is the code at",
+                "--num_blocks 3": "--num_blocks is a flag of ResNet and TransferNet, not of the data and model",
+                "--in_channels 3": "There is no flag --in_channels. All flags: ",
+            },
+        ),
+        (
+            "course/lab2",
+            {
+                "--fc3 3": "python ../lab1/training/run_experiment.py",
+                "--window_width 3": "The code of lab3 has --window_width, in LineCNN; this is the code of lab2.",
+                "--fc9 3": "There is no flag --fc9. All flags: ",
+            },
+        ),
+        ("alone", {"--window_width 3": "There is no flag --window_width. All flags: "}),
+    ],
+)
+def test_a_flag_of_another_labs_code_leads_there(checkout, place, lines):
+    work = [["training/run_experiment.py", *flags.split()] for flags in lines]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER], input=json.dumps(work), cwd=checkout / place, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": ""},
+    )  # fmt: skip
+    for (code, text), line in zip(json.loads(done.stdout.partition("RESULTS")[2]), lines.values(), strict=True):
+        assert (code, text.count("\n")) == (2, 1)
+        assert line in text
 
 
 # Notebooks

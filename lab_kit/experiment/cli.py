@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lab_kit.errors import UserError
+from lab_kit.experiment import other_labs
 from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, check_values, described
 from lab_kit.experiment.config_file import read_config_file
 from lab_kit.experiment.registry import Packages, class_names, classes_with_flag, find_class, lit_class
@@ -102,7 +103,7 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
     try:
         settings = parser.parse_args(flags)
     except ArgumentError as error:
-        raise UserError(explain(parser, str(error), *_flags_of_classes(packages, owners))) from error
+        raise UserError(explain(parser, str(error), *_flags_of_classes(packages, owners, run_options))) from error
     except (OverflowError, RecursionError, ValueError) as error:
         raise UserError(f"A flag has a value that cannot be: {error}.") from error
     settings.pop("config", None)
@@ -151,12 +152,20 @@ def _first_stage(arguments: Sequence[str], run_options: Callable) -> tuple[dict[
     return {name: value if name == "loss" else str(value) for name, value in names.items()}, flags + rest
 
 
-def _flags_of_classes(packages: Packages, owners: Owners) -> tuple[Callable[[str], str], Callable[[str], str]]:
+def _flags_of_classes(
+    packages: Packages, owners: Owners, run_options: Callable
+) -> tuple[Callable[[str], str], Callable[[str], str]]:
     """Return what `explain` asks: where a flag belongs that these classes lack, and whose a flag is that they have."""
 
+    chosen = [getattr(owner, "__name__", "") for owner in owners]
+
     def elsewhere(flag: str) -> str:
-        others = " and ".join(classes_with_flag(packages, flag.removeprefix("--")))
-        return f"{flag} is a flag of {others}, not of the data and model that were chosen." if others else ""
+        name = flag.removeprefix("--")
+        if where := other_labs.where(name, packages, run_options, chosen):  # with what a student has added to them
+            return where
+        if others := " and ".join(classes_with_flag(packages, name)):
+            return f"{flag} is a flag of {others}, not of the data and model that were chosen."
+        return other_labs.where(name, packages, run_options)
 
     def owner(name: str) -> str:
         return next((described(owner) for owner, names in owners.items() if name in names), "the program")
