@@ -67,6 +67,9 @@ MIDDLE = net("data_config, b: int = 1, **kwargs", PASSED_ON).replace("Net", "Mid
     [
         (net("data_config, width: int = 4"), ["--width", "8"], {"width": 8}),
         (net("data_config, *, width=4"), ["--width", "8"], {"width": 8}),
+        (net("data_config, *, width=4"), [], {"width": 4}),
+        (net("data_config, rate=0.5, deep=False"), ["--rate", "1", "--deep"], {"rate": 1.0, "deep": True}),
+        (net("data_config, b=1, **kwargs", PASSED_ON), ["--b", "3"], {"b": 3, "fc1": 1024, "fc2": 128}),
         (net("data_config, width: int"), ["--width", "8"], {"width": 8}),
         (net("data_config, model: str = 'a'"), ["--model", "b"], {"model": "b"}),
         (net("data_config, clone: int = 1, items: int = 2, get: int = 3"), [], {"clone": 1, "items": 2, "get": 3}),
@@ -87,6 +90,16 @@ def test_a_class_is_given_exactly_its_flags(parse, models, flags, settings):
     given = config.kwargs_for(config.model_class)
     assert given == settings | ({"fc2": 128} if "extra" in settings else {})
     assert [line for line in settings if f"{line}: " not in config.yaml] == []
+
+
+def test_a_parameter_without_a_type_has_that_of_its_default_in_the_help(parse, capsys):
+    with pytest.raises(SystemExit):
+        parse("--model_class", "Net", "--help", models=net("data_config, width=4, rate=0.5, deep=True, name='a'"))
+    text = " ".join(capsys.readouterr().out.split())
+    for name, kind in {"width WIDTH": "int", "rate RATE": "float", "name NAME": "str"}.items():
+        assert f"--{name} (type: {kind}, default: " in text
+    assert "--deep [DEEP] (type: bool, default: True)" in text
+    assert "Untyped" not in text
 
 
 def test_the_flags_arrive(parse):
@@ -171,6 +184,16 @@ REFUSED = {  # what a student has written, the flags, and what the one line says
         net("data_config, b, **kwargs").replace("Net", "Mid") + net("data_config, **kwargs", PASSED_ON, "Mid"),
         [],
         "The parameters of Net (own_models/own.py) cannot become flags",
+    ),
+    "untyped and None": (
+        net("data_config, width=None"),
+        [],
+        "Parameter width of Net (own_models/own.py) has no type, and None as its default says nothing of it: write, ",
+    ),
+    "untyped, and not what its default is": (
+        net("data_config, width=3"),
+        ["--width", "3.5"],
+        "--width must be a whole number, not '3.5'.",
     ),
     "mandatory": (
         net("data_config, width: int"),

@@ -3,14 +3,14 @@
 import inspect
 import re
 import sys
-from argparse import ArgumentError
+from argparse import Action, ArgumentError
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from types import NoneType
-from typing import get_args
+from typing import Any, Union, get_args, get_origin
 
 import pytorch_lightning as pl
 from jsonargparse import ArgumentParser, Namespace
@@ -25,6 +25,7 @@ FRAMEWORKS = (nn.Module, pl.LightningDataModule, pl.LightningModule)
 MOST = 2**63 - 1
 # What `config.yaml` can hold, and a run can be repeated from.
 PLAIN = (bool, int, float, str, NoneType, list, tuple, dict, type, Path, Enum, timedelta)
+TYPES = (bool, int, float, str, list, tuple, dict)  # what a default says of a parameter without a type
 
 
 def add_flags(
@@ -55,6 +56,9 @@ def add_flags(
     except (ValueError, TypeError, AttributeError, NameError, ArgumentError) as error:
         raise UserError(_explain(parser, function, owners, str(error))) from error
     owners[function] = tuple(dict.fromkeys(name.partition(".")[0] for name in added))
+    for action in parser._actions:
+        if action.dest in owners[function] and type(action.default) in TYPES and _takes_anything(action):
+            action._typehint = type(action.default)
 
 
 def flags_of(a_class: type) -> tuple[str, ...]:
@@ -125,12 +129,25 @@ def _check_signature(function: Callable, given: Sequence[str]) -> None:
             raise UserError(
                 f"Parameter {parameter.name} of {described(function)} cannot be given by its name: remove the '/'."
             )
-        untyped = parameter.default is parameter.annotation is parameter.empty
-        if untyped and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        stands_for_others = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if stands_for_others or parameter.annotation is not parameter.empty:
+            continue
+        if parameter.default is parameter.empty:
             raise UserError(
                 f"Parameter {parameter.name} of {described(function)} has neither a type nor a default: "
                 f"write, for instance, {parameter.name}: int = 1"
             )
+        if parameter.default is None:
+            raise UserError(
+                f"Parameter {parameter.name} of {described(function)} has no type, and None as its default says "
+                f"nothing of it: write, for instance, {parameter.name}: int | None = None"
+            )
+
+
+def _takes_anything(action: Action) -> bool:
+    """Tell whether a parameter had no type: jsonargparse makes a union for it, of the default's type and all others."""
+    hint = getattr(action, "_typehint", None)
+    return get_origin(hint) is Union and any(part is Any or repr(part) == "Untyped" for part in get_args(hint))
 
 
 def _explain(parser: ArgumentParser, function: Callable, owners: Owners, message: str) -> str:
