@@ -5,7 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 LOCKED := requirements/prod.txt requirements/dev.txt
-SOURCES := lab_kit text_recognizer training app tests benchmarks curriculum notebooks $(wildcard lab[0-9]*/homework)
+SOURCES := lab_kit text_recognizer training app tests benchmarks curriculum notebooks \
+	$(wildcard lab[0-9]*/homework/test_*.py lab[0-9]*/homework/conftest.py)
 LOCK := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
 
@@ -62,8 +63,8 @@ lint: setup  ## check style, formatting, which package imports which, and that w
 labs: setup  ## build lab1/, lab2/, ... from labs.toml and the canonical code
 	$(RUN) -m curriculum build
 
-check-labs: setup  ## fail where the labs differ from what `make labs` would build
-	$(RUN) -m curriculum check
+check-labs: setup  ## fail where the labs differ from what `make labs` would build; with STRICT=1, by homework too
+	$(RUN) -m curriculum check $(if $(STRICT),--strict)
 
 diff-labs: setup  ## show what one lab adds to another: make diff-labs A=1 B=2
 	$(RUN) -m curriculum diff $(A) $(B)

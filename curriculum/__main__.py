@@ -50,14 +50,16 @@ def _build(course: manifest.Manifest, options: argparse.Namespace, console: Plai
 
 
 def _check(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> int:
-    problems = check.check(course)
+    problems = check.check(course, options.strict)
     for problem in problems:
         diff.print_diff(console, problem)
     if problems:
-        console.print(f"\n{len(problems)} problems. Labs are never edited by hand: `python -m curriculum build`.")
+        console.print(f"\n{len(problems)} problems. But for homework, nobody edits labs: `python -m curriculum build`.")
         return 1
+    if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.homework_files(course, lab)]:
+        console.print(f"Homework was seen, and was not compared: {', '.join(done)}")
     sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
-    console.print(f"The labs are as built: {sizes}")
+    console.print(f"{'But for that, the' if done else 'The'} labs are as built: {sizes}")
     return 0
 
 
@@ -108,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(command=_build)
 
     checking = commands.add_parser("check", help="build again elsewhere, and fail where the labs differ from it")
+    checking.add_argument("--strict", action="store_true", help="fail where somebody has done homework, too")
     checking.set_defaults(command=_check)
 
     differing = commands.add_parser("diff", help="show what lab B adds to lab A, and changes in it")

@@ -13,10 +13,14 @@ from curriculum import exports, notebooks, release, snapshot, tour, tree
 from curriculum.manifest import Lab, Manifest, files_below
 
 
-def check(manifest: Manifest) -> list[str]:
+def check(manifest: Manifest, strict: bool = False) -> list[str]:
     """Return everything that is wrong, as text for people: single lines, and unified diffs of several lines.
 
     Where labs.toml itself is at fault, nothing else is looked at.
+
+    Args:
+        manifest: what to check.
+        strict: homework that somebody has done in the labs is wrong, too.
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
@@ -25,7 +29,8 @@ def check(manifest: Manifest) -> list[str]:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)
         for lab in manifest.labs:
-            problems += _differences(manifest, lab, fresh / lab.folder) + release.leaks(manifest, lab)
+            expected = [] if strict else homework_files(manifest, lab)
+            problems += _differences(manifest, lab, fresh / lab.folder, expected) + release.leaks(manifest, lab)
         for one, two in pairwise(manifest.labs):
             problems += [
                 f"{name} differs between {one.folder} and {two.folder}, and `may_differ` does not list it."
@@ -35,6 +40,13 @@ def check(manifest: Manifest) -> list[str]:
         if _contents(fresh) != _contents(_built_by_another_process(manifest, Path(folder) / "again")):
             problems.append("Two builds of the same files differ: the build is not deterministic.")
     return problems
+
+
+def homework_files(manifest: Manifest, lab: Lab) -> list[str]:
+    """Return the files of a lab that hold somebody's homework, of this lab or taken along from an earlier one."""
+    may_change = {name for earlier in manifest.labs[: lab.number] for name in earlier.homework}
+    edited = tree.edited_files(manifest.root / lab.folder, snapshot.built_files(manifest, lab))
+    return [name for name in edited if name in may_change]
 
 
 def differing(one: Path, two: Path) -> list[str]:
@@ -60,8 +72,8 @@ def _packages(manifest: Manifest) -> list[str]:
     return problems
 
 
-def _differences(manifest: Manifest, lab: Lab, fresh: Path) -> list[str]:
-    """Compare a lab as it is on disk with one freshly built."""
+def _differences(manifest: Manifest, lab: Lab, fresh: Path, expected: list[str]) -> list[str]:
+    """Compare a lab as it is on disk with one freshly built; the files that are `expected` may differ."""
     folder = manifest.root / lab.folder
     wanted = tree.recorded(fresh)
     if not tree.recorded(folder):
@@ -71,7 +83,7 @@ def _differences(manifest: Manifest, lab: Lab, fresh: Path) -> list[str]:
         place = f"{lab.folder}/{name}"
         if not (folder / name).is_file():
             problems.append(f"{place} is missing: `python -m curriculum build` writes it.")
-        elif (there := (folder / name).read_bytes()) != (built := (fresh / name).read_bytes()):
+        elif name not in expected and (there := (folder / name).read_bytes()) != (built := (fresh / name).read_bytes()):
             problems.append(diff_text(place, there, built, "as it is", "as built"))
     on_disk = [path for part in manifest.canonical for path in files_below(folder / part)]
     unwanted = {path.relative_to(folder).as_posix() for path in on_disk} | tree.recorded(folder).keys()

@@ -10,6 +10,7 @@ from typing import Any
 from lab_kit.errors import UserError, nearest
 
 NAME = "labs.toml"
+STARTERS = "curriculum/starters"  # what homework starts from, where that is no file of the lab's code
 BY_PRODUCTS = ("__pycache__", "logs", ".*", "*.unfinished")  # of running the code: no part of the course
 
 
@@ -24,6 +25,7 @@ class Lab:
     reads: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     may_announce: tuple[str, ...] = ()
+    homework: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -73,6 +75,11 @@ class Manifest:
         """Return all of a lab's files but the `__init__.py`, in the order in which they are taught."""
         return [name for earlier in self.labs[: lab.number] for name in self.added(earlier)]
 
+    def starters(self, lab: Lab) -> dict[str, Path]:
+        """Return the files that a lab's homework starts from and that are no code of the lab: name there -> source."""
+        folder = self.root / STARTERS / lab.folder
+        return {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
+
     def faults(self) -> list[str]:
         """Say what is wrong with who owns what, a line each."""
         faults = [
@@ -87,6 +94,18 @@ class Manifest:
             for name in lab.reads
             if name not in self.added(lab)
         ]
+        for lab in self.labs:
+            starters = self.starters(lab)
+            faults += [
+                f"lab {lab.number} has homework in '{name}', which it does not have."
+                for name in lab.homework
+                if name not in {*self.files(lab), *starters}
+            ]
+            faults += [
+                f"{STARTERS}/{lab.folder}/{name} is of no use: list it in the `homework` of lab {lab.number}."
+                for name in starters
+                if name not in lab.homework
+            ]
         for name in self.canonical_files:
             owners = [lab.number for lab in self.labs for entry in lab.adds if fnmatch(name, entry)]
             if not owners:

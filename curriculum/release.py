@@ -21,7 +21,7 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
     """
     files = {}
     for lab in manifest.labs[: upto.number]:
-        own = snapshot.lab_files(manifest, lab) | _hand_written(manifest, lab) | notebooks.built(manifest, lab)
+        own = _hand_written(manifest, lab) | snapshot.built_files(manifest, lab) | notebooks.built(manifest, lab)
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for pattern in manifest.shared:
@@ -54,8 +54,8 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
         # A picture has no words; the kit is the same in every release, and no part of any lesson.
         if not name.startswith((*earlier, KIT)) and not name.endswith(".png")
     }
-    own = {f"{upto.folder}/{name}": text for name, text in _hand_written(manifest, upto).items()}
-    own_words = {name: text for name, text in own.items() if name in files}
+    own = [f"{upto.folder}/{name}" for name in _hand_written(manifest, upto)]
+    own_words = {name: files[name] for name in own if name in files}
     later = names.later_names(manifest, upto)
     announced = {name.lower() for name in upto.may_announce}
     return [

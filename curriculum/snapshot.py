@@ -14,6 +14,11 @@ def lab_files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     return files | exports.init_files(manifest, names)
 
 
+def built_files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
+    """Return all that a build writes into a lab: its generated files, and those that its homework starts from."""
+    return lab_files(manifest, lab) | {name: path.read_bytes() for name, path in manifest.starters(lab).items()}
+
+
 def build(manifest: Manifest, folder: Path, force: bool = False) -> dict[str, tuple[list[str], list[str]]]:
     """Write all labs into `folder`; returns the names of each lab's written and removed files.
 
@@ -26,7 +31,7 @@ def build(manifest: Manifest, folder: Path, force: bool = False) -> dict[str, tu
         UserError: labs.toml is at fault, or something that was not generated would be lost. Nothing was written.
     """
     assert_sound(manifest)
-    labs = {lab.folder: lab_files(manifest, lab) for lab in manifest.labs}
+    labs = {lab.folder: built_files(manifest, lab) for lab in manifest.labs}
     for name, files in labs.items():
         guard(folder / name, files, force, f"make the change in the same file of {manifest.root.name}/ and build again")
     return {name: tree.write(folder / name, files) for name, files in labs.items()}

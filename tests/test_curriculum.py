@@ -37,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("labs.toml", "Makefile", *_shared()):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
-    for folder in ("text_recognizer", "training", "app", "data/raw"):
+    for folder in ("text_recognizer", "training", "app", "data/raw", "curriculum/starters"):
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "logs"))
     snapshot.build(manifest.load(root), root)
     return root
@@ -109,12 +109,53 @@ def test_check_is_green_on_what_was_built(tool):
 
 
 def test_check_shows_one_edited_character_as_a_unified_diff(course, tool):
-    edit(course / "lab2/text_recognizer/models/cnn.py", "DROPOUT = 0.25", "DROPOUT = 0.35")
+    edit(course / "lab3/text_recognizer/models/crnn.py", "SHRINK = 4 ", "SHRINK = 5 ")
     code, out, _ = tool("check")
     assert code == 1
-    assert "--- lab2/text_recognizer/models/cnn.py (as it is)" in out
-    assert "+++ lab2/text_recognizer/models/cnn.py (as built)" in out
-    assert "\n-DROPOUT = 0.35\n+DROPOUT = 0.25\n" in out
+    assert "--- lab3/text_recognizer/models/crnn.py (as it is)" in out
+    assert "+++ lab3/text_recognizer/models/crnn.py (as built)" in out
+    assert re.search(r"\n-SHRINK = 5 .*\n\+SHRINK = 4 .*\n", out)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lab1/text_recognizer/models/mlp.py", "lab1/homework/training_step.py", "lab2/text_recognizer/models/mlp.py"],
+)
+def test_check_says_that_it_saw_homework_and_is_green_unless_it_is_to_be_strict(course, tool, name):
+    (course / name).write_text("mine = True\n")
+    code, out, _ = tool("check")
+    assert code == 0
+    assert f"Homework was seen, and was not compared: {name}\n" in out
+    code, out, _ = tool("check", "--strict")
+    assert code == 1
+    assert f"--- {name} (as it is)" in out
+    assert "\n-mine = True\n" in out
+
+
+@pytest.mark.parametrize("name", ["lab1/text_recognizer/models/__init__.py", "lab3/text_recognizer/models/crnn.py"])
+def test_check_takes_no_other_edit_for_homework(course, tool, name):
+    (course / name).write_text("mine = True\n")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert f"--- {name} (as it is)" in out
+    assert "Homework" not in out
+
+
+def test_check_takes_no_missing_build_for_homework(course, tool):
+    edit(course / "text_recognizer/models/mlp.py", "DROPOUT = 0.2", "DROPOUT = 0.3")
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "\n-DROPOUT = 0.2\n+DROPOUT = 0.3\n" in out
+    (course / "lab1/text_recognizer/models/mlp.py").write_text("mine = True\n")  # and homework besides
+    assert tool("check")[0] == 1
+
+
+def test_homework_is_in_files_that_a_lab_has(course, tool):
+    edit(course / "labs.toml", '"homework/training_step.py"', '"homework/training_stop.py"')
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "lab 1 has homework in 'homework/training_stop.py', which it does not have." in out
+    assert "curriculum/starters/lab1/homework/training_step.py is of no use" in out
 
 
 def test_check_shows_a_package_that_differs_from_exports_as_a_unified_diff(course, tool):
@@ -196,7 +237,7 @@ def test_check_reports_later_names_in_hand_written_files_unless_they_may_be_anno
     code, out, _ = tool("check")
     assert code == 1
     assert "lab1/README.md:1: names 'LSTM': Next comes the LSTM." in out
-    assert "homework" not in out
+    assert "lab2/homework" not in out
 
 
 def test_check_reports_files_that_no_build_made(course, tool):
@@ -483,12 +524,14 @@ def test_a_release_of_lab_1_names_nothing_of_later_labs(course, tool, tmp_path):
 
 
 def test_a_release_has_hand_written_files_but_no_solutions(course, tool, tmp_path):
-    for name in ("lab1/README.md", "lab1/homework/test_it.py", "lab2/README.md", "curriculum/solutions/lab1/mlp.py"):
+    own = ("lab1/README.md", "lab1/homework/test_it.py", "lab2/README.md", "curriculum/solutions/lab1/mlp.py")
+    for name in (*own, "lab1/homework/training_step.py"):
         (course / name).parent.mkdir(parents=True, exist_ok=True)
         (course / name).write_text("words")
     assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
     names = contents(tmp_path / "release")
     assert {"lab1/README.md", "lab1/homework/test_it.py", "data/raw/mnist/metadata.toml", "LICENSE"} <= names.keys()
+    assert names["lab1/homework/training_step.py"] != b"words"  # which somebody has solved where it is handed out
     assert not [name for name in names if "lab2" in name or "solutions" in name or "emnist" in name]
 
 
@@ -561,7 +604,7 @@ def test_a_lab_trains_in_a_process_that_can_import_nothing_else(course, tool, tm
     assert (lab / "training/logs/MNIST-MLP/version_0/metrics.json").is_file()
 
 
-def test_hand_written_files_are_those_that_a_build_leaves_alone(course):
+def test_hand_written_files_are_no_code_of_a_lab(course):
     generated = {
         name.split("/")[0] for name in snapshot.lab_files(manifest.load(course), manifest.load(course).labs[-1])
     }

@@ -6,17 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from curriculum import manifest, snapshot
 from lab_kit.paths import project_root
 
 ROOT = project_root()
-LABS = {lab["number"]: lab for lab in tomllib.loads((ROOT / "labs.toml").read_text())["lab"]}
+COURSE = manifest.load(ROOT)
+LABS = [lab.number for lab in COURSE.labs]
 SOLUTIONS = ROOT / "curriculum" / "solutions"
 LATER = {
     1: "conv|cnn|emnist|resnet|residual|ctc|lstm|beam|greedy",
@@ -36,7 +37,7 @@ class Outcome:
     failures: dict[str, str | None]
 
 
-@pytest.fixture(scope="module", params=list(LABS))
+@pytest.fixture(scope="module", params=LABS)
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """Check a lab as the student finds it, from the root, and solved, from inside: both at once, to save time."""
     number = request.param
@@ -59,9 +60,11 @@ def make_repository(root: Path, number: int) -> Path:
         (root / package).mkdir()
         (root / package / "__init__.py").touch()
     lab = root / f"lab{number}"
-    for part in ("homework", "text_recognizer", "training"):
-        ignored = shutil.ignore_patterns("logs", "__pycache__", ".*")
-        shutil.copytree(ROOT / lab.name / part, lab / part, ignore=ignored)
+    ignored = shutil.ignore_patterns("logs", "__pycache__", ".*")
+    shutil.copytree(ROOT / lab.name / "homework", lab / "homework", ignore=ignored)
+    for name, content in snapshot.built_files(COURSE, COURSE.lab(number)).items():  # whatever a student has made of it
+        (lab / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab / name).write_bytes(content)
     return lab
 
 
@@ -104,6 +107,7 @@ def test_every_check_passes_on_the_solution(outcomes) -> None:
     assert solved.failures.keys() == outcomes["starter"].failures.keys()
     assert set(solved.failures.values()) == {None}
     assert f"{len(solved.failures)} of {len(solved.failures)} requirements are met." in solved.output
+    assert "Well done: that is all of it." in solved.output
 
 
 def test_students_read_requirements_and_lessons_and_no_tracebacks(outcomes) -> None:
@@ -123,15 +127,17 @@ def test_each_lab_has_the_same_reporter(number) -> None:
 
 @pytest.mark.parametrize(("number", "words"), LATER.items())
 def test_no_homework_names_what_a_later_lab_brings(number, words) -> None:
+    built = snapshot.built_files(COURSE, COURSE.lab(number))
     for file in (file for file in (ROOT / f"lab{number}" / "homework").iterdir() if file.is_file()):
-        assert re.findall(words, file.read_text(encoding="utf-8"), re.I) == [], file
+        text = built.get(f"homework/{file.name}", file.read_bytes()).decode()
+        assert re.findall(words, text, re.I) == [], file
 
 
 @pytest.mark.parametrize("number", LABS)
-def test_a_solution_replaces_only_files_that_students_have(number) -> None:
-    lab, solution = ROOT / f"lab{number}", SOLUTIONS / f"lab{number}"
-    files = [file.relative_to(solution) for file in solution.rglob("*.py")]
-    assert files
-    for file in files:
-        starter = lab / file if (lab / file).exists() else ROOT / file
-        assert starter.read_text() != (solution / file).read_text(), file
+def test_labs_toml_the_readme_and_the_solution_name_the_files_that_homework_changes(number) -> None:
+    lab, solution = COURSE.lab(number), SOLUTIONS / f"lab{number}"
+    readme = (ROOT / lab.folder / "homework" / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\*\*File:\*\* `(.*)`$", readme, re.MULTILINE) == [*lab.homework]
+    assert {file.relative_to(solution).as_posix() for file in solution.rglob("*.py")} == {*lab.homework}
+    starters = snapshot.built_files(COURSE, lab)
+    assert [name for name in lab.homework if starters[name] == (solution / name).read_bytes()] == []
