@@ -68,9 +68,9 @@ def make_repository(root: Path, number: int) -> Path:
     return lab
 
 
-def start_checks(folder: Path, homework: Path, report: Path) -> subprocess.Popen:
+def start_checks(folder: Path, homework: Path, report: Path, *only: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", str(homework.relative_to(folder)), f"--junitxml={report}"],
+        [sys.executable, "-m", "pytest", str(homework.relative_to(folder)), f"--junitxml={report}", *only],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))},
         stdout=subprocess.PIPE,
@@ -108,6 +108,21 @@ def test_every_check_passes_on_the_solution(outcomes) -> None:
     assert set(solved.failures.values()) == {None}
     assert f"{len(solved.failures)} of {len(solved.failures)} requirements are met." in solved.output
     assert "Well done: that is all of it." in solved.output
+    assert "Left out" not in solved.output
+
+
+def test_nobody_is_done_before_all_checks_were_made(tmp_path) -> None:
+    lab = make_repository(tmp_path, 1)
+    shutil.copytree(SOLUTIONS / lab.name, lab, dirs_exist_ok=True)
+    report = tmp_path / "report.xml"
+    part = finish(report, start_checks(lab, lab / "homework", report, "-k", "dropout"))
+    met = len(part.failures)
+    assert f"{met} of {met} requirements are met." in part.output
+    assert "Well done" not in part.output
+    left_out = re.search(
+        r"Left out: (\d+) of (\d+)\. To check all of them:\n  python -m pytest homework\n", part.output
+    )
+    assert int(left_out[1]) == int(left_out[2]) - met > 0
 
 
 def test_students_read_requirements_and_lessons_and_no_tracebacks(outcomes) -> None:

@@ -5,6 +5,7 @@ The first line of a check's docstring is the requirement. The message of its ass
 
 import inspect
 import os
+import re
 import textwrap
 import traceback
 from collections.abc import Callable, Iterator
@@ -95,16 +96,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         _write_lesson(write, report.lesson, width)
         write("")
 
+    folder = os.path.relpath(config.rootpath, config.invocation_params.dir)
     met = sum(report.passed for report in checks)
+    every = _all_checks(config.rootpath)
+    left_out = len(every - {_name(report) for report in checks})
     if checks:
         write(f"{met} of {len(checks)} requirements are met.", bold=True)
     if failed := [report for report in checks if report.failed]:
-        name = failed[0].nodeid.split("::")[-1].split("[")[0]
         write("To run the first of the others by itself, with its whole traceback:")
-        folder = os.path.relpath(config.rootpath, config.invocation_params.dir)
-        write(f"  python -m pytest {folder} -k {name} --tb=short")
-    elif checks and not broken:
+        write(f"  python -m pytest {folder} -k {_name(failed[0])[1]} --tb=short")
+    elif checks and not left_out:
         write("Well done: that is all of it.", green=True)
+    if left_out and not broken:
+        write(f"Left out: {left_out} of {len(every)}. To check all of them:")
+        write(f"  python -m pytest {folder}")
+
+
+def _name(report: pytest.TestReport) -> tuple[str, str]:
+    """Return file and function of a check."""
+    file, _, function = report.nodeid.partition("::")
+    return Path(file).name, function.split("::")[-1].split("[")[0]
+
+
+def _all_checks(folder: Path) -> set[tuple[str, str]]:
+    """Return file and function of every check that there is, whether or not this run was asked for it."""
+    return {
+        (file.name, name)
+        for file in folder.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 
 
 def _write_lesson(write: Callable[..., None], lesson: str, width: int) -> None:
