@@ -27,3 +27,11 @@ def most_like(name: str, candidates: Iterable[str], likeness: float) -> str | No
     by_lower = {candidate.lower(): candidate for candidate in candidates}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[close[0]] if close else None
+
+
+def sentence(what: object) -> str:
+    """Return a text, or the kind and the message of an exception, as one line with one full stop at its end."""
+    words = " ".join(str(what).split())
+    if isinstance(what, Exception) and not isinstance(what, UserError):
+        words = f"{type(what).__name__}: {words}" if words else type(what).__name__
+    return words if words.endswith((".", "!", "?")) else f"{words}."

@@ -1,8 +1,10 @@
 """Run a function as a program: its signature gives the flags, its docstring the help."""
 
 import logging
+import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +14,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lab_kit.errors import UserError
 from lab_kit.flag_errors import explain
 from lab_kit.paths import check_code_beside
+
+TRACEBACK = "COURSE_TRACEBACK"  # set: the traceback of what is put right by the user, too
 
 
 def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +60,8 @@ def one_line_errors() -> Iterator[None]:
         yield
     except UserError as error:
         message = str(error)
+        if os.environ.get(TRACEBACK):
+            sys.stderr.write(traceback.format_exc())
     except (MemoryError, RuntimeError) as error:
         # PyTorch's own kind is of GPUs alone, and lab_kit need not import PyTorch for it.
         if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

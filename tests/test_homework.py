@@ -125,6 +125,19 @@ def test_nobody_is_done_before_all_checks_were_made(tmp_path) -> None:
     assert int(left_out[1]) == int(left_out[2]) - met > 0
 
 
+def test_mistakes_are_explained_in_whole_sentences(tmp_path) -> None:
+    lab = make_repository(tmp_path, 1)
+    shutil.copytree(SOLUTIONS / lab.name, lab, dirs_exist_ok=True)
+    mlp = lab / "text_recognizer" / "models" / "mlp.py"
+    text = mlp.read_text().replace("nn.Linear(fc3, len", "nn.Linear(fc2, len").replace("UserError(f", "ValueError(f")
+    mlp.write_text(f"{text}\nDROPOUT = 0.2\n")
+    report = tmp_path / "report.xml"
+    text = " ".join(finish(report, start_checks(lab, lab / "homework", report, "-k", "mlp")).output.split())
+    assert "layers.10 of MLP (Linear) takes 128 numbers, and is given 64: its input has the shape (8, 64)." in text
+    assert "ValueError: dropout must be at least 0 and below 1, not -0.1. A UserError was expected" in text
+    assert "Nothing uses the constant DROPOUT any more" in text
+
+
 def test_students_read_requirements_and_lessons_and_no_tracebacks(outcomes) -> None:
     for outcome in outcomes.values():
         assert "Traceback" not in outcome.output

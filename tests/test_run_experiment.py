@@ -152,7 +152,7 @@ def test_help_shows_the_flags_of_the_chosen_classes(run):
     code, text = run("--help", "--data_class", "MNIST", "--model_class", "MLP")
     assert code == 0
     assert "--fc1" in text
-    assert "neurons of the first layer" in text
+    assert "neurons of the first hidden layer" in text
     assert "--conv_dim" not in text
     _, text = run("--help", "--data_class", "EMNIST", "--model_class", "CNN")
     assert "--conv_dim" in text

@@ -2,13 +2,14 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 from lab_kit.experiment import cli
 from text_recognizer.data import DataConfig
 from text_recognizer.models import MLP
@@ -116,7 +117,7 @@ def refused(**setting: float) -> None:
         message = str(error)
     except Exception as error:
         raise AssertionError(
-            f"MLP(config, {name}={value}) raises {type(error).__name__}: {error}. A UserError was expected: the "
+            f"MLP(config, {name}={value}) raises {sentence(error)} A UserError was expected: the "
             f"program prints it as one line, without a traceback. {advice}"
         ) from error
     else:
@@ -164,3 +165,19 @@ def test_a_dropout_that_is_no_share_is_refused() -> None:
     require_parameter("dropout", "float")
     for share in (-0.1, 1.0, 1.5):  # a dropout of 1 would leave nothing to learn from
         refused(dropout=share)
+
+
+def test_nothing_is_left_that_is_no_longer_true() -> None:
+    """No constant is left that nothing uses, and no docstring that counts the layers wrong."""
+    require_parameter("dropout", "float")
+    require_parameter("fc3", "int")
+    module = sys.modules[MLP.__module__]
+    assert len(re.findall(r"\bDROPOUT\b", inspect.getsource(module))) != 1, (
+        f"Nothing uses the constant DROPOUT any more: take it out of {FILE}, or whoever changes it will wonder why "
+        "nothing happens."
+    )
+    for of, docstring in (("the file", module.__doc__), ("MLP", MLP.__doc__)):
+        first = inspect.cleandoc(docstring or "").split("\n")[0]
+        assert not re.search("three (linear|fully connected) layers", first), (
+            f"The docstring of {of} still begins: {sentence(first)} How many are there now? ({FILE})"
+        )

@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from training_step import train
 
+from lab_kit.errors import sentence
 from text_recognizer.data import DataConfig
 from text_recognizer.lit_models import BaseLitModel
 
@@ -120,8 +121,8 @@ def test_the_update_is_not_part_of_the_graph(network, batches) -> None:
         if "in-place" not in str(error):
             raise
         raise AssertionError(
-            f"PyTorch says: {error} Autograd records all that happens to a weight, so that it could differentiate it. "
-            "The update is not part of the network: write it inside `with torch.no_grad():`."
+            f"PyTorch says: {sentence(str(error))} Autograd records all that happens to a weight, so that it could "
+            "differentiate it. The update is not part of the network: write it inside `with torch.no_grad():`."
         ) from error
     same = all(old is new for old, new in zip(before, network.parameters(), strict=True))
     assert same, (
@@ -145,7 +146,7 @@ def test_weights_without_a_gradient_stay(network, batches) -> None:
         train(network, functional.cross_entropy, batches, LR)
     except (TypeError, AttributeError) as error:
         raise AssertionError(
-            f"{type(error).__name__}: {error}. A weight that is frozen, or that the loss does not depend on, has no "
+            f"{sentence(error)} A weight that is frozen, or that the loss does not depend on, has no "
             "gradient: its `.grad` is None. Leave it out."
         ) from error
     assert difference(nn.ModuleList((frozen, unused)), nn.ModuleList(before)) == 0, (

@@ -11,14 +11,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 from lab_kit.experiment import cli
+from lab_kit.experiment.shape_errors import explain
 from text_recognizer.data import DataConfig
 from text_recognizer.models.cnn import CNN, ConvBlock
 from training.run_experiment import PACKAGES, Run
 
 CONFIG = DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=tuple("abcdefg"))
 FILE = "text_recognizer/models/cnn.py"
+
+SHRINK = (
+    "What comes in and what a block makes of it differ in size when they are added. The way around must shrink as the "
+    "convolutions do: if a block has a stride, its 1x1 convolution needs the same one."
+)
+ROUND_UP = (
+    "How many numbers does the first linear layer get? A 3x3 convolution with stride 2 and padding 1 turns 28 into 14, "
+    "and 17 into 9: it rounds up, where max-pooling rounds down."
+)
 
 Call = tuple[nn.Module, Tensor, Tensor]
 
@@ -65,6 +75,11 @@ def blocks_called(made: list[Call]) -> list[ConvBlock]:
     return list({id(module): module for module, _, _ in made if isinstance(module, ConvBlock)}.values())
 
 
+def failed_to_add(error: RuntimeError) -> bool:
+    """Tell whether PyTorch had to add two tensors of different shapes."""
+    return "must match the size of tensor" in str(error) or "broadcast shape" in str(error)
+
+
 def test_block_passes_its_input_on_where_its_convolutions_are_zero() -> None:
     """A ConvBlock is residual: what comes in is added to what its convolutions make of it."""
     x = torch.rand(2, 6, 8, 8)  # nothing below zero, so a ReLU at the end changes nothing
@@ -92,9 +107,12 @@ def test_way_around_fits_where_the_channels_change() -> None:
         try:
             shape = tuple(ConvBlock(3, 8).eval()(torch.rand(2, 3, 8, 8)).shape)
         except RuntimeError as error:
+            if not failed_to_add(error):
+                raise
             raise AssertionError(
-                f"ConvBlock(3, 8) cannot add 3 channels to 8: {error} Where in_channels and out_channels differ, send "
-                "the input through an nn.Conv2d(in_channels, out_channels, kernel_size=1) before you add it."
+                f"ConvBlock(3, 8) cannot add 3 channels to 8: {sentence(str(error))} Where in_channels and "
+                "out_channels differ, send the input through an nn.Conv2d(in_channels, out_channels, kernel_size=1) "
+                "before you add it."
             ) from error
         assert shape == (2, 8, 8, 8), f"ConvBlock(3, 8) should turn (2, 3, 8, 8) into (2, 8, 8, 8), and gives {shape}."
         block = silence(ConvBlock(3, 8), one_by_one=False)
@@ -169,17 +187,16 @@ def test_num_blocks_is_a_flag(help_text) -> None:
 
 def test_num_blocks_makes_that_many_blocks() -> None:
     """With --num_blocks N a picture passes N blocks, each with weights of its own."""
-    counts = {}
+    counts = []
     for num_blocks in (1, 2, 5):
         model = make_cnn(num_blocks)
         with calls() as made:
             model(torch.rand(2, 1, 28, 28))
-        counts[num_blocks] = len(blocks_called(made))
-    more = [counts[2] - counts[1], counts[5] - counts[2]]
-    assert more == [1, 3], (
-        f"With num_blocks of 1, 2 and 5, a picture passes {counts[1]}, {counts[2]} and {counts[5]} different "
-        "ConvBlocks. Make them in a loop, a new ConvBlock each time: the same block passed twice learns only once. And "
-        "call them all in forward."
+        counts.append(len(blocks_called(made)))
+    assert counts == [1, 2, 5], (
+        f"With num_blocks of 1, 2 and 5, a picture passes {counts[0]}, {counts[1]} and {counts[2]} different "
+        "ConvBlocks: it should be as many as num_blocks says, the first and the last included. Make them in a loop, a "
+        "new ConvBlock each time: the same block passed twice learns only once. And call them all in forward."
     )
 
 
@@ -212,10 +229,10 @@ def test_pictures_of_any_size_fit() -> None:
             try:
                 found = tuple(model(torch.rand(5, *dims)).shape)
             except RuntimeError as error:
+                why = explain(error) or sentence(error)
+                hint = SHRINK if failed_to_add(error) else ROUND_UP if "(Linear)" in why else ""
                 raise AssertionError(
-                    f"With num_blocks={num_blocks}, pictures of shape {dims} do not pass: {error} How many numbers "
-                    "does the first linear layer get? A 3x3 convolution with stride 2 and padding 1 turns 28 into 14, "
-                    "and 17 into 9: it rounds up, where max-pooling rounds down."
+                    f"With num_blocks={num_blocks}, pictures of shape {dims} do not pass. {why} {hint}".rstrip()
                 ) from error
             assert found == (5, 7), f"Five pictures of shape {dims} should give logits (5, 7), and give {found}."
 
@@ -231,7 +248,7 @@ def test_less_than_one_block_is_refused() -> None:
             message = str(error)
         except Exception as error:
             raise AssertionError(
-                f"num_blocks={num_blocks} raises {type(error).__name__}: {error}. A UserError was expected. {advice}"
+                f"num_blocks={num_blocks} raises {sentence(error)} A UserError was expected. {advice}"
             ) from error
         else:
             raise AssertionError(f"num_blocks={num_blocks} is accepted. A UserError was expected. {advice}")

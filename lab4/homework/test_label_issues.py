@@ -9,6 +9,8 @@ import torch
 from label_issues import confident_joint, label_issues, out_of_fold, thresholds
 from torch import Tensor
 
+from lab_kit.errors import sentence
+
 EARLIER = "Meet the requirements above first."
 
 # Five pictures of two classes. Class 1 is the one that the model is never sure of: its threshold is low.
@@ -88,7 +90,7 @@ def issues_of(labels: Tensor, probabilities: Tensor) -> list[int]:
         found = call(label_issues, labels, probabilities)
     except IndexError as error:
         raise AssertionError(
-            f"label_issues() raises IndexError: {error}. Does it happen where there is one issue, or none? squeeze() "
+            f"label_issues() raises {sentence(error)} Does it happen where there is one issue, or none? squeeze() "
             "makes a single number of a list of one: flatten() leaves it a list."
         ) from error
     assert (found.ndim, found.dtype) == (1, torch.int64), (

@@ -12,7 +12,7 @@ from how_sure import accuracy_interval, bootstrap_interval, is_better
 from scipy import stats
 from torch import Tensor
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 
 Interval = tuple[float, float]
 EARLIER = "Meet the requirements above first."
@@ -131,7 +131,7 @@ def test_no_pictures_and_no_such_level_are_refused() -> None:
             raise
         except Exception as error:
             raise AssertionError(
-                f"{call} raises {type(error).__name__}: {error}. A UserError was expected, with a message that says "
+                f"{call} raises {sentence(error)} A UserError was expected, with a message that says "
                 "what is wrong: look at the arguments first."
             ) from error
         raise AssertionError(f"{call} gave {found!r}. A UserError was expected: there is no such interval.")
@@ -276,7 +276,7 @@ def test_models_that_never_differ_are_equally_good() -> None:
         except (ZeroDivisionError, ValueError) as error:
             raise AssertionError(
                 f"Two models are right about the same {both} pictures of {both + neither}, and is_better() raises "
-                f"{type(error).__name__}: {error}. No tosses are as even as can be: the p-value is 1."
+                f"{sentence(error)} No tosses are as even as can be: the p-value is 1."
             ) from error
         assert found == 1, (
             f"Two models are right about the same {both} pictures of {both + neither}, so nothing speaks for either. "
@@ -291,7 +291,7 @@ def test_large_validation_sets_are_no_problem() -> None:
             found = p_value(*pair(500, only_a, only_b, 500))
         except (OverflowError, RecursionError) as error:
             raise AssertionError(
-                f"With {only_a} and {only_b} pictures, is_better() raises {type(error).__name__}: {error}. Python's "
+                f"With {only_a} and {only_b} pictures, is_better() raises {sentence(error)} Python's "
                 "whole numbers have no end, but floats do: add up whole numbers first, and divide one whole number by "
                 "another at the very end."
             ) from error
@@ -315,7 +315,7 @@ def test_different_pictures_are_refused() -> None:
             raise
         except Exception as error:
             raise AssertionError(
-                f"{case} raises {type(error).__name__}: {error}. A UserError was expected, with a message that says "
+                f"{case} raises {sentence(error)} A UserError was expected, with a message that says "
                 "that both models must be asked about the same pictures."
             ) from error
         raise AssertionError(

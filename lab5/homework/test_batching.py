@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from batching import answer_times, capacity, latency
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 
 EARLIER = "Meet the requirements above first."
 NOBODY = math.nan  # when a request is answered that was refused
@@ -308,7 +308,7 @@ def test_what_makes_no_sense_is_refused() -> None:
             raise
         except Exception as error:
             raise AssertionError(
-                f"{case} raises {type(error).__name__}: {error}. A UserError was expected, with a message that says "
+                f"{case} raises {sentence(error)} A UserError was expected, with a message that says "
                 "what is wrong: look at the arguments first."
             ) from error
         raise AssertionError(f"{case} gave {found!r}. A UserError was expected, for there is no right answer.")

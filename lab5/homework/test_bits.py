@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from eight_bits import integer_product, linear, quantize_inputs, quantize_weights, scale_and_zero_point
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 
 EARLIER = "Meet the requirements above first."
 
@@ -305,7 +305,7 @@ def test_a_range_must_be_one() -> None:
             raise
         except Exception as error:
             raise AssertionError(
-                f"{case} raises {type(error).__name__}: {error}. A UserError was expected, with a message that says "
+                f"{case} raises {sentence(error)} A UserError was expected, with a message that says "
                 "what is wrong: look at the arguments first."
             ) from error
         raise AssertionError(

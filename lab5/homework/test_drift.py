@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from drift import first_alarm, ks_statistic, p_value
 
-from lab_kit.errors import UserError
+from lab_kit.errors import UserError, sentence
 
 EARLIER = "Meet the requirements above first."
 HERE = Path(__file__).resolve().parent
@@ -279,7 +279,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
             raise
         except Exception as error:
             raise AssertionError(
-                f"{case} raises {type(error).__name__}: {error}. A UserError was expected, with a message that says "
+                f"{case} raises {sentence(error)} A UserError was expected, with a message that says "
                 "what is wrong: look at the arguments first."
             ) from error
         raise AssertionError(f"{case} gave {found!r}. A UserError was expected, for there is no right answer.")

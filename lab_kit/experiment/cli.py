@@ -13,13 +13,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from lab_kit.errors import UserError
-from lab_kit.experiment import other_labs
+from lab_kit.experiment import other_labs, shape_errors
 from lab_kit.experiment.class_flags import Owners, add_flags, check_needed, check_values, described
 from lab_kit.experiment.config_file import read_config_file
 from lab_kit.experiment.registry import Packages, class_names, classes_with_flag, find_class, lit_class
 from lab_kit.flag_errors import explain
 from lab_kit.paths import check_code_beside
-from lab_kit.program import one_line_errors
+from lab_kit.program import TRACEBACK, one_line_errors
 
 # What the program sets itself, or what would take away the run folder.
 NOT_TRAINER_FLAGS = {
@@ -188,3 +188,8 @@ def run_program(program: Callable[[Sequence[str]], None]) -> None:
             program(sys.argv[1:])
         except MisconfigurationException as error:  # Lightning's word for flags that do not fit together
             raise UserError(str(error)) from error
+        except (RuntimeError, ValueError) as error:
+            if (line := shape_errors.explain(error)) is None:
+                raise
+            advice = f"See {shape_errors.place(error)}. For the whole traceback, set {TRACEBACK}=1."
+            raise UserError(f"{line} {advice}") from error

@@ -145,7 +145,7 @@ def _lesson(error: BaseException, lab: Path) -> str:
     checks_own = frame is None or Path(frame[0]).name.startswith("test_")
     if isinstance(error, NotImplementedError) or (isinstance(error, AssertionError) and checks_own):
         return str(error).split("\nassert ")[0]  # without pytest's own addition
-    message = f"{type(error).__name__}: {error}"
+    message = _about_shapes(error) or f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):
         message, frame = f"{type(error).__name__}: {error.msg}", (error.filename, error.lineno, error.text or "")
     if frame:
@@ -154,6 +154,14 @@ def _lesson(error: BaseException, lab: Path) -> str:
         shown = path.relative_to(lab) if path.is_relative_to(lab) else path
         message += f"\nin {shown}, line {number}: {code.strip()}"
     return message
+
+
+def _about_shapes(error: BaseException) -> str | None:
+    if not isinstance(error, RuntimeError | ValueError):
+        return None
+    from lab_kit.experiment import shape_errors  # not at the top: it imports PyTorch
+
+    return shape_errors.explain(error)
 
 
 def _last_frame_of_the_lab(error: BaseException, lab: Path) -> tuple[str, int, str] | None:

@@ -15,8 +15,8 @@ class MLP(nn.Module):
 
     Args:
         data_config: shapes and classes of the data.
-        fc1: neurons of the first layer.
-        fc2: neurons of the second layer.
+        fc1: neurons of the first hidden layer.
+        fc2: neurons of the second hidden layer.
     """
 
     def __init__(self, data_config: DataConfig, fc1: int = 1024, fc2: int = 128) -> None:

@@ -15,9 +15,9 @@ class MLP(nn.Module):
 
     Args:
         data_config: shapes and classes of the data.
-        fc1: neurons of the first layer.
-        fc2: neurons of the second layer.
-        fc3: neurons of the third layer.
+        fc1: neurons of the first hidden layer.
+        fc2: neurons of the second hidden layer.
+        fc3: neurons of the third hidden layer.
         dropout: share of each hidden layer's outputs that dropout sets to zero in training.
 
     Raises:
