@@ -82,10 +82,15 @@ _SHOWN = ("train_loss", "train_acc", "val_loss", "val_acc", "val_cer")
 
 
 class BestMetrics(pl.Callback):
-    """Remember the `metrics` of the epoch that the best checkpoint comes from, and that `checkpoint`'s path."""
+    """Remember the `metrics` of the epoch that the best checkpoint comes from, and that `checkpoint`'s path.
+
+    `about` says which epoch that is (`best_epoch`, from 1), of how many (`epochs`), and which of the metrics is lowest
+    in it (`best_by`).
+    """
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
+        self.about: dict[str, int | str] = {}
         self.checkpoint: str | None = None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -93,15 +98,18 @@ class BestMetrics(pl.Callback):
         now = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if now.get(monitor, math.inf) < self.metrics.get(monitor, math.inf) or not self.metrics:
             self.metrics = now
+            if monitor in now:
+                self.about |= {"best_epoch": trainer.current_epoch + 1, "best_by": monitor}
+        self.about["epochs"] = trainer.current_epoch + 1
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.checkpoint = getattr(trainer.checkpoint_callback, "best_model_path", None) or None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"metrics": self.metrics}
+        return {"metrics": self.metrics, "about": self.about}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.metrics = state_dict["metrics"]
+        self.metrics, self.about = state_dict["metrics"], dict(state_dict.get("about", {}))
 
 
 class MetricsFile(pl.Callback):

@@ -20,13 +20,13 @@ class RunRecord:
         return [self.best, self.stopwatch, self.predictions]
 
     def load_best_weights(self, trainer: pl.Trainer, model: pl.LightningModule) -> dict[str, Any]:
-        """Put the weights of the best epoch into the model; return the metrics of that epoch, and the run's speed."""
+        """Put the weights of the best epoch into the model; return its number and metrics, and the run's speed."""
         if self.best.checkpoint and trainer.is_global_zero:
             mapping = trainer.datamodule.config().mapping
             load_weights(model, self.best.checkpoint, type(model.model).__name__, mapping)
         distributed.broadcast_weights(trainer, model)
         speed = self.stopwatch.samples_per_second * trainer.world_size
-        return self.best.metrics | {"seconds": self.stopwatch.seconds, "samples_per_second": speed}
+        return self.best.about | self.best.metrics | {"seconds": self.stopwatch.seconds, "samples_per_second": speed}
 
 
 def run_facts(trainer: pl.Trainer, model: pl.LightningModule, data: Any, tuned: bool) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class RunFolder:
         plots.draw(*read, data.splits["test"].picture, data.config().mapping, self.path)
         if (self.path / "metrics.csv").is_file():
             curves.plot_curves(self.path / "metrics.csv", self.path / "curves.png")
-        rows = {name.replace("_", " "): _formatted(name, metrics[name]) for name in ROWS if name in metrics}
+        rows = {"best epoch": _best_epoch(metrics)} if "best_epoch" in metrics else {}
+        rows |= {name.replace("_", " "): _formatted(name, metrics[name]) for name in ROWS if name in metrics}
         pictures = sorted(path.name for path in self.path.glob("*.png"))
         rows |= {"run folder": readable(self.path), "pictures": ", ".join(pictures)}
         if (self.path / resume.BEST).is_file():
@@ -145,6 +146,12 @@ def _new_folder(log_dir: Path, name: str) -> RunFolder:
                 return folder
     except OSError as error:
         raise UserError(f"Cannot write to {log_dir}: {error.strerror}. Choose another --log_dir.") from error
+
+
+def _best_epoch(metrics: dict[str, Any]) -> str:
+    """Return which epoch the figures and the tested weights come from, such as `27 of 30 (lowest val loss)`."""
+    lowest = metrics["best_by"].replace("_", " ")
+    return f"{metrics['best_epoch']} of {metrics['epochs']} (lowest {lowest})"
 
 
 def _formatted(name: str, value: Any) -> str:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lab_kit.plots.figures import BLUE, ORANGE, save
 
@@ -15,6 +16,7 @@ def plot_curves(metrics_csv: Path, path: Path) -> None:
     """Draw the loss and what else was measured of training and validation, epoch by epoch."""
     curves = read_curves(metrics_csv)
     drawn = [name for name in METRIC_NAMES if {f"train_{name}", f"val_{name}"} & curves.keys()]
+    last = max((epochs[-1] for epochs, _ in curves.values()), default=1)
     figure = Figure(figsize=(5.5 * len(drawn), 4.5), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, len(drawn), squeeze=False).flat, drawn, strict=True):
         for split, colour, label in (("train", ORANGE, "training"), ("val", BLUE, "validation")):
@@ -25,7 +27,8 @@ def plot_curves(metrics_csv: Path, path: Path) -> None:
         axes.set_title(f"{name.capitalize()} after each epoch", fontsize=13)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlim(0.5, last + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))  # after one epoch there is one tick
         axes.grid(alpha=0.3)
         axes.legend()
     save(figure, path)
