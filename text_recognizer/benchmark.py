@@ -41,13 +41,14 @@ def benchmark(
 ) -> None:
     """Measure a shipped model with PyTorch, ONNX Runtime, and ONNX Runtime in 8 bits; print a table, draw a plot.
 
-    Each measurement has a process of its own. The backends take turns, so that what else the machine does meets all.
+    Each measurement has a process of its own. The backends are measured in turns, so that other work of the machine
+    affects all of them.
 
     Args:
         model: the folder of a shipped model.
         out: the folder for benchmark.json and benchmark.png; the model's own, if not given.
         rounds: how often each backend is measured.
-        seconds: for which single pictures are timed in each round.
+        seconds: how long single pictures are timed in each round.
         threads: how many share the work for a batch.
         pictures: test pictures to read for the accuracy, at most.
     """

@@ -41,7 +41,7 @@ TOLERANCE = 1e-4  # absolute and relative, of logits
 FOR_CALIBRATION = 512  # pictures; more change nothing
 FOR_REFERENCE = 2_000
 CHUNK = 64
-# How the pictures of a data class came about, which `Recognizer.prepare` imitates.
+# How the pictures of a data class were made; `Recognizer.prepare` does the same.
 LAYOUTS = {"MNIST": "mass", "FashionMNIST": "object", "EMNIST": "box", "EMNISTLines": "line", "ImageFolder": "picture"}
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
 

@@ -16,7 +16,7 @@ from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.backends import Backend
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
-WARM_UP = 20  # answers that are not timed: memory is still being set aside
+WARM_UP = 20  # answers that are not timed: memory is still being allocated
 CHUNK = 64
 
 
@@ -32,7 +32,7 @@ def measure(model: Path, backend: Backend, inputs: Path, threads: int, seconds: 
         backend: what runs it.
         inputs: a NumPy file with pictures (N, C, H, W) uint8.
         threads: how many share the work.
-        seconds: for which single pictures are timed, and at least that for all batches together.
+        seconds: how long single pictures are timed, and at least how long all batches together.
         read_all: whether to read all pictures, too.
     """
     pictures = np.load(inputs, allow_pickle=False)

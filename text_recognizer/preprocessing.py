@@ -29,8 +29,8 @@ class Preprocessing:
     Args:
         image_size: height and width in pixels.
         channels: 1 grey, 3 colour; any other number needs `.npy` files.
-        fit: how a picture becomes a square: `pad` adds border, `crop` cuts off what is too long, `squash` distorts.
-        ink_on_black: make the paper black and the ink white, whatever they were, as in this course's characters.
+        fit: how a picture becomes a square: `pad` adds a border, `crop` cuts off its ends, `squash` changes its shape.
+        ink_on_black: make paper black and ink white, whatever they were, as in this course's characters.
         mean, std: of each channel, on the scale 0 to 1.
     """
 
@@ -91,7 +91,7 @@ class Preprocessing:
 
 
 def _padded(picture: Tensor, side: int) -> Tensor:
-    """(C, H, W) -> (C, side, side), with what the border mostly shows around it."""
+    """(C, H, W) -> (C, side, side): add a border of the colour that the picture's own border mostly has."""
     shade = _border(picture).median(dim=1).values
     square = shade.view(-1, 1, 1).expand(-1, side, side).clone()
     height, width = picture.shape[1:]
@@ -101,10 +101,11 @@ def _padded(picture: Tensor, side: int) -> Tensor:
 
 
 def ink_on_black(picture: Tensor) -> Tensor:
-    """Return a picture (C, H, W) uint8 with paper as 0 and ink as 255; a picture with next to no contrast stays faint.
+    """Return a picture (C, H, W) uint8 with paper as 0 and ink as 255; one with almost no contrast stays faint.
 
-    Light paper with dark ink becomes dark paper with light ink. What is wider than strokes are, such as a shadow, goes:
-    it is what an opening leaves, the lightest of the darkest in each neighbourhood (a top-hat transform).
+    Light paper with dark ink becomes dark paper with light ink. Parts that are wider than strokes, such as shadows, are
+    removed by a top-hat transform: the opening of the picture, the maximum of the minima of each neighbourhood, is
+    subtracted.
     """
     values = picture.float()
     if _border(picture).float().median() > 127:

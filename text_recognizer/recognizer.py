@@ -66,8 +66,8 @@ class Recognizer:
 
         Args:
             pictures: files or their content, Pillow's pictures, or arrays: (H, W) grey, or (H, W, channels) with 2
-                (grey and alpha), 3 (RGB) or 4 (RGBA); uint8, uint16, or floats from 0 to 1. However one picture comes,
-                it is read the same.
+                (grey and alpha), 3 (RGB) or 4 (RGBA); uint8, uint16, or floats from 0 to 1. In each of these forms a
+                picture is read in the same way.
 
         Raises:
             UserError: one of them cannot be read, or nothing is written in it.
@@ -90,7 +90,7 @@ class Recognizer:
             raise UserError(f"A picture is a file, one of Pillow's, or an array, not {type(picture).__name__}.")
         source = Path(picture) if isinstance(picture, str) else picture
         if self._preprocessing is not None:
-            return self._preprocessing.read(source).numpy()  # the very code that prepared the training pictures
+            return self._preprocessing.read(source).numpy()  # the same code that prepared the training pictures
         from lab_kit import photo
 
         opened = photo.open_picture(source, photo.OWN_WRITING)

@@ -23,7 +23,7 @@ from text_recognizer.preprocessing import Preprocessing
 
 log = logging.getLogger(__name__)
 
-FEWEST = 10  # corrections of which some can be spared to test with
+FEWEST = 10  # from so many corrections on, some are kept back to test with
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Corrections:
 
 
 def read(folder: Path, config: DataConfig, held_out: float) -> Corrections:
-    """Read what `app.corrections_export` has written; folders that bear a class's own name are fine, too.
+    """Read what `app.corrections_export` has written; folders with the name of the class are read, too.
 
     Args:
         folder: one sub-folder per class.
         config: of the run's data.
-        held_out: the share that is not learned from; nothing if there are too few to spare any.
+        held_out: the share that is not learned from; zero if there are too few corrections.
 
     Raises:
         UserError: there are no pictures, a class is unknown to the run, or a picture is not one that its network saw.
@@ -70,7 +70,7 @@ def read(folder: Path, config: DataConfig, held_out: float) -> Corrections:
     labels = [config.mapping.index(_label(picture, folder, config.mapping)) for picture in pictures]
     images = torch.stack([found[folder / picture.file] for picture in pictures])
     count = round(held_out * len(pictures)) if len(pictures) >= FEWEST else 0
-    # By the file's name alone: a picture that tests today tests again when there are more.
+    # By the name of the file only: a picture that is for testing stays for testing when there are more pictures.
     names = [picture.file.rpartition("/")[2] for picture in pictures]
     lots = [hashlib.sha256(name.encode()).hexdigest() for name in names]
     chosen = set(sorted(lots)[:count])
@@ -91,7 +91,7 @@ def _label(picture: PictureFile, folder: Path, mapping: Sequence[str]) -> str:
 
 def _pixels(path: Path, size: tuple[int, int, int]) -> Tensor:
     channels, height, width = size
-    # Pictures that the network saw need no more preparation; others are told by their size.
+    # Pictures that the network saw need no more preparation; their size tells whether they are such pictures.
     unchanged = Preprocessing(max(height, width), channels, "crop", False, (0.0,), (1.0,))
     image = unchanged.read(path)
     if _size_on_disk(path) != (height, width):
@@ -110,10 +110,10 @@ def _size_on_disk(path: Path) -> tuple[int, int]:
 
 
 class Mixture(Dataset):
-    """Pictures of the run and corrections, shuffled together: who learns the new alone forgets the old.
+    """Pictures of the run and corrections, shuffled together, so that the network does not forget the old pictures.
 
     An epoch has `originals` pictures of the run, others in the next epoch, and as many corrections as make up `share`
-    of the whole: the few there are come again and again (and are augmented each time).
+    of the whole. The corrections are few, so each comes many times (augmented differently each time).
 
     Args:
         old, new: datasets of pictures with labels.

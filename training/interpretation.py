@@ -96,7 +96,7 @@ def most_confused(scores: Scores, at_least: int = 1) -> list[tuple[str, str, int
 
 @dataclass(frozen=True)
 class ClassReport:
-    """How well one class is known.
+    """How well the model reads one class.
 
     Args:
         name: the class.

@@ -32,13 +32,13 @@ class LoadedRun:
 
 
 def load(run: str | Path) -> LoadedRun:
-    """Return what a run has left.
+    """Load what a run has written.
 
     Args:
         run: its folder.
 
     Raises:
-        UserError: it is not the folder of a run that has finished an epoch, or its data has gone.
+        UserError: it is not the folder of a run that has finished an epoch, or its data is missing.
     """
     folder = Path(run)
     for name in (CONFIG, BEST):

@@ -1,4 +1,4 @@
-"""Train a model on a dataset, test it, and leave a folder with everything worth knowing about the run.
+"""Train a model on a dataset, test it, and write everything worth knowing about the run into a folder.
 
     python training/run_experiment.py --data_class MNIST --model_class MLP --gpus 1
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that `import training` finds this lab's code
-import training  # which stops with one clear line if something is not installed
+import training  # this import stops with one clear line if something is not installed
 
 import pytorch_lightning as pl
 
@@ -48,7 +48,7 @@ class Run:
         load_checkpoint: start from the weights in this file.
         test_only: only test the weights given with --load_checkpoint.
         resume: go on with an interrupted run: its folder, or a checkpoint in it.
-        find_lr: try ever larger learning rates, suggest one, and end.
+        find_lr: try larger and larger learning rates, suggest one, and end.
         tune: choose precision, memory format and threads for this machine; false for float32 as PyTorch does it.
         compile: compile the model with torch.compile before training: minutes at first, then perhaps faster.
         log_dir: where the folders of runs go; training/logs if not given.

@@ -3,7 +3,7 @@
     python -m training.compare_grades training/logs/ImageFolder-TransferNet/version_0 --test_folder practice/test
 
 The grades are those of the run's review. All models are trained with the run's flags, and validated and tested on the
-same pictures: they differ in what they learn from, and in nothing else.
+same pictures: they differ only in the pictures that they learn from.
 """
 
 import json
@@ -31,7 +31,7 @@ from training.review import REVIEW
 
 @dataclass(frozen=True)
 class Result:
-    """What learning from some grades came to.
+    """The result of learning from some grades.
 
     Args:
         grades: which, such as (1, 2).

@@ -1,4 +1,4 @@
-"""The learning-rate finder: train with ever larger rates, and see where the loss falls fast (arXiv:1506.01186)."""
+"""The learning-rate finder: train with growing rates, and see where the loss falls fast (arXiv:1506.01186)."""
 
 import logging
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class LearningRates:
         rates: the learning rates, growing.
         batch_losses: the training loss of the batch that came with each rate.
         losses: the same, smoothed.
-        suggestion: the rate to train with; None where nothing stands out.
+        suggestion: the rate to train with; None if the loss does not fall clearly.
     """
 
     rates: np.ndarray
@@ -80,7 +80,7 @@ def find_lr(
         raise UserError("There are no training batches to try learning rates on.")
     rates, step = np.unique(growing.tried, return_inverse=True)  # several batches may make one step
     losses = np.bincount(step, growing.losses) / np.bincount(step)
-    whole = np.logical_and.accumulate(np.isfinite(losses))  # what comes after has come from a broken network
+    whole = np.logical_and.accumulate(np.isfinite(losses))  # later losses come from a broken network
     return suggest(rates[whole], losses[whole])
 
 
@@ -114,11 +114,13 @@ def suggest_lr(trainer: pl.Trainer, model: pl.LightningModule, data: pl.Lightnin
             found.rates[-1],
         )
     else:
-        rate = f"{found.suggestion:.2g}"
+        rate, flag = f"{found.suggestion:.2g}", rate_flag(model)
+        one_cycle = f", or --one_cycle_max_lr {rate} to rise to this rate and fall again" if flag == "lr" else ""
         log.info(
-            "The loss falls fast up to a learning rate of %s: train with --%s %s in place of --find_lr.",
+            "The loss falls fast up to a learning rate of %s. In place of --find_lr, train with --%s %s%s.",
             rate,
-            rate_flag(model),
+            flag,
             rate,
+            one_cycle,
         )
     log.info("Curve: %s", path)

@@ -4,9 +4,10 @@
 
 Twenty corrections alone would be learned by heart in seconds, and the rest forgotten as fast. So they are mixed with
 pictures that the run has learned from (rehearsal: Robins, 1995), the steps are small, and the averages of batch norm
-stay as they are: those of a mixture that is mostly repetition would be wrong for everything else.
+stay as they are: in the mixture the same corrections come again and again, so its averages would be wrong for other
+pictures.
 
-What comes out is a run like any other: `python -m text_recognizer.export` ships it.
+The result is a run like any other: `python -m text_recognizer.export` ships it.
 """
 
 import logging
@@ -41,14 +42,14 @@ log = logging.getLogger("training")
 TESTED = 10_000  # pictures of the run's validation and test sets: more would take longer than the training
 BATCH = 256
 MONITOR = "mixed_error"
-MUCH = 0.01  # of the validation pictures: to forget more than this is worth a warning
+MUCH = 0.01  # of the validation pictures: if more than this share is forgotten, there is a warning
 
-# What a run may have been started with, and fine-tuning does otherwise.
+# Flags of the run that are different in fine-tuning.
 PLAIN = {
-    "one_cycle_max_lr": "null",  # the cycle could end before it has come down
+    "one_cycle_max_lr": "null",  # training may stop before the rate has come down again
     "frozen_epochs": "0",
     "lr_slice": "null",
-    "pretrained": "null",  # the run's weights take the place of those that its body began with
+    "pretrained": "null",  # the run's weights replace those that its body began with
     "augment": "true",
     "resume": "null",
     "stop_early": "null",
@@ -216,9 +217,9 @@ class FrozenStatistics(pl.Callback):
 class LearnedCorrections(pl.Callback):
     """After each epoch, see which of the corrections are read right; stop when all of them are.
 
-    The best epoch is the one with the lowest `mixed_error`: the share of mistakes in a world in which `share` of the
-    pictures are like the corrections, and the others like the validation set. So neither learning nor remembering is
-    bought at any price.
+    The best epoch is the one with the lowest `mixed_error`: the share of mistakes on pictures of which `share` are like
+    the corrections, and the others like the validation set. So the best epoch has learned the corrections and forgotten
+    little.
 
     Args:
         new: the corrections that are learned from.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Limits of the random changes, either way. Handwriting turned further reads as something else (6 and 9).
+# Limits of the random changes, in both directions. A character that is turned further can become another one (6 and 9).
 TURN = math.radians(10)
 SCALE = 0.12
 SHEAR = 0.15
@@ -14,10 +14,10 @@ SHIFT = 2 / 28  # of the picture's side
 
 
 def random_affine(images: Tensor) -> Tensor:
-    """Turn, scale, shear and shift each picture by a chance of its own.
+    """Turn, scale, shear and shift each picture at random, each one differently.
 
-    The whole batch is resampled in one operation, on the device it is on; chance comes from torch's generator of
-    that device, as for dropout. What moves in from outside is as the border was: paper.
+    The whole batch is resampled in one operation, on its device. The random numbers come from torch's generator of that
+    device, as for dropout. Pixels that come in from outside get the value of the border: paper.
 
     Args:
         images: (B, C, H, W) float, normalised or not.

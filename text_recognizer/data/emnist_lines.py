@@ -32,9 +32,10 @@ LINES_PER_STEP = 1024  # of the progress bar
 class EMNISTLines(BaseDataModule):
     """Lines of text: pieces of the Brown corpus, each character a picture from EMNIST, neighbours overlapping.
 
-    A line has one overlap throughout, and one picture of each character that occurs in it. Training, validation and
-    test lines share no picture. Marks, which EMNIST lacks, are drawn with pen strokes. A label holds a class for
-    each of `max_length` places, `<P>` after the text; a picture is as wide as `max_length` characters side by side.
+    In a line all neighbours overlap by the same share, and each character always has the same picture. Training,
+    validation and test lines share no picture. EMNIST has no marks: they are drawn with pen strokes. A label holds a
+    class for each of `max_length` places, `<P>` after the text; a picture is as wide as `max_length` characters side by
+    side.
 
     Args:
         max_length: places in a line.
@@ -48,9 +49,10 @@ class EMNISTLines(BaseDataModule):
         fresh: write new training lines for every epoch; validation and test lines stay.
         batch_size: lines in a batch.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        source: where characters and sentences come from. `auto` takes files on disk, else downloads them, else draws
-            embedded pen-stroke handwriting and quotes Python's documentation; `download` and `pen` insist on one.
-        seed: of everything that is drawn by chance.
+        source: where characters and sentences come from. `auto` takes files on disk; if there are none, it downloads
+            them; if that fails, it draws pen-stroke handwriting and quotes Python's documentation. `download` takes
+            only the real data, `pen` only what takes their place.
+        seed: the seed for everything random.
     """
 
     dataset = "emnist"
@@ -118,7 +120,7 @@ class EMNISTLines(BaseDataModule):
         return f"{super().source_description(real)}; sentences: {self.sentences.source_used}"
 
     def _file(self, real: bool) -> Path:
-        """Return where the lines are kept: the name carries all that they depend on."""
+        """Return where the lines are kept: the name contains everything that they depend on."""
         characters = emnist.processed_file() if real else pen_set.set_file(ALPHANUMERIC, layout="box")
         key = cache.content_key(
             characters=characters.name,
@@ -160,10 +162,10 @@ class EMNISTLines(BaseDataModule):
 
 
 class FreshLines(Dataset):
-    """Training lines that are written when they are asked for, and never again.
+    """Training lines that are written when they are needed; no line is written twice.
 
-    The indices of a batch decide what is in it, so that it is the same whichever process writes it. The sampler
-    counts on from epoch to epoch (`endless`), so that no epoch repeats another.
+    The indices of a batch decide what is in it, so that it is the same whichever process writes it. The sampler goes on
+    counting from epoch to epoch (`endless`), so that no epoch repeats another.
     """
 
     endless = True

@@ -58,7 +58,7 @@ class IAMDataModule(BaseDataModule):
         if max_length > self.longest:
             raise UserError(f"max_length can be at most {self.longest}, not {max_length}.")
         self.max_length = max_length
-        text_source = "auto" if source == "download" else source  # the corpus does without IAM, and IAM without it
+        text_source = "auto" if source == "download" else source  # the corpus does not need IAM, nor IAM the corpus
         self.sentences = SentenceGenerator(sentence_length, True, text_source, seed)
 
     @abstractmethod
@@ -106,7 +106,7 @@ class IAMDataModule(BaseDataModule):
         return splits
 
     def _file(self, real: bool) -> Path:
-        """Return where the pictures are kept: the name carries all that they depend on."""
+        """Return where the pictures are kept: the name contains everything that they depend on."""
         code, archive = (*self.code, Path(__file__)), RawData.load(self.dataset).files[0].sha256
         if real:
             code_key = cache.code_key(*code, Path(iam.__file__))
@@ -128,7 +128,7 @@ class IAMDataModule(BaseDataModule):
         return arrays
 
     def _read(self) -> dict[str, Written]:
-        """Return pictures and texts of IAM that the mapping can spell, and that are not too long."""
+        """Return pictures and texts of IAM whose characters are in the mapping, and that are not too long."""
         raw = RawData.load(self.dataset)
         raw.files[0].check()  # and never download it here: its owners want to be asked
         splits = {split: ([], []) for split in SPLITS}

@@ -59,32 +59,32 @@ class PictureDataset(ImageDataset):
 
 
 class ImageFolder(BaseDataModule):
-    """Your own pictures: a folder with one sub-folder per class, or with train, valid and test folders of such.
+    """Your own pictures: a folder with one sub-folder per class, or with such sub-folders in train, valid and test.
 
-    Without such folders, a fifth of each class validates: always the same pictures, so that two runs compare. Without
-    test pictures, the validation pictures test as well.
+    Without a valid folder, a fifth of each class is for validation: always the same pictures, so that two runs can be
+    compared. Without test pictures, the validation pictures are the test pictures as well.
 
     Args:
         folder: where the pictures are.
         test_folder: where pictures to test with are, one sub-folder per class, if they are not in `folder`.
         image_size: height and width in pixels that pictures are brought to.
         channels: 1 makes all pictures grey, 3 makes them coloured; as the files are, if not given.
-        fit: how a picture becomes a square: `pad` adds border, `crop` cuts off what is too long, `squash` distorts.
+        fit: how a picture becomes a square: `pad` adds a border, `crop` cuts off its ends, `squash` changes its shape.
         statistics: what pictures are normalised with: mean and spread of the `data`; or those of the pictures that a
-            pretrained body knows. `characters` are light ink on black, `imagenet` is photos. A body that learned on
-            numbers around 0 is of little use on numbers around 3.
+            pretrained body knows. `characters` are light ink on black, `imagenet` is photos. A body that was trained on
+            numbers around 0 reads numbers around 3 badly.
         batch_size: pictures in a batch; with several processes, in a batch of each.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        seed: of shuffling.
-        split_seed: of which pictures validate, where folders do not say it. It is not `seed`: who tries another seed
-            wants other weights, and the same examination.
-        val_fraction: how much of each class validates, where folders do not say it.
+        seed: the seed for shuffling.
+        split_seed: the seed that chooses the validation pictures, if there is no folder for them. It is not `seed`: a
+            run with another seed should have other weights, and the same validation pictures.
+        val_fraction: the share of each class that is for validation, if there is no folder for it.
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
-        flip: with augment, show half of the pictures in a mirror too: not for writing, nor for arrows.
+        flip: with augment, mirror half of the pictures too; not for writing or arrows, which mean something else then.
     """
 
     task = "picture"
-    drop_last = True  # what batch norm makes of two pictures is noise, and would be remembered after every epoch
+    drop_last = True  # batch norm would learn the statistics of a few pictures at the end of every epoch
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class ImageFolder(BaseDataModule):
         return DataConfig(input_dims=size, output_dims=(1,), mapping=mapping)
 
     def prepare_data(self) -> None:
-        """Nothing is to be downloaded."""
+        """There is nothing to download."""
 
     def setup(self, stage: str | None = None) -> None:
         """Decode all pictures into memory.
@@ -225,7 +225,7 @@ class ImageFolder(BaseDataModule):
             images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
         return images
 
-    # What a checkpoint keeps: weights alone do not say what the network saw, nor what its answers mean
+    # What a checkpoint keeps: weights alone do not say how pictures were prepared, nor what the outputs mean
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epoch that comes next, the preprocessing, and which pictures these are."""

@@ -1,4 +1,4 @@
-"""What is written in lines: pieces of sentences, and lines that teach what sentences lack."""
+"""What is written in lines: pieces of sentences, and lines with characters that are rare in sentences."""
 
 import string
 
@@ -12,11 +12,12 @@ BEFORE, BEHIND = "\"('", ("", "", *MARKS[1:], "'s", " -", " *", "..")  # marks, 
 
 
 class LineTexts:
-    """Texts of lines. Most are pieces of sentences; some are changed, or made up of characters that are rare there.
+    """Texts of lines. Most are pieces of sentences; the others are changed, or have many characters that are rare in
+    sentences.
 
     Args:
         sentences: where the pieces come from.
-        odd: the share of the others.
+        odd: the share of the others, from 0 to 1.
     """
 
     def __init__(self, sentences: SentenceGenerator, odd: float = 0.25) -> None:
@@ -36,7 +37,7 @@ class LineTexts:
         return "\n".join([self.sentences.text(), *drawn])
 
     def draw_similar(self, count: int, random: np.random.Generator) -> list[str]:
-        """Return that many texts of similar lengths: side by side, they waste little paper."""
+        """Return that many texts of similar lengths: in a batch, little of their pictures is empty."""
         texts = sorted(self.draw(POOL * count, random), key=len)
         start = random.integers((POOL - 1) * count + 1)
         return texts[start : start + count]
@@ -44,7 +45,7 @@ class LineTexts:
 
 def _odd(text: str, random: np.random.Generator) -> str:
     words, kind = text.split(), random.random()
-    if kind < 0.35:  # as language corpora have it: each mark a word, and some of them twice
+    if kind < 0.35:  # as in language corpora: each mark is a word, and some marks come twice
         again = random.choice(["", " ;", " ?", " !", ' "'])
         quoted = random.choice(["", '" '])
         return quoted + " ".join("".join(f" {c}" if c in '.,;:!?"' else c for c in text).split()) + 2 * str(again)

@@ -1,4 +1,4 @@
-"""The LightningModule that trains a line reader with CTC, which needs no places of characters.
+"""The LightningModule that trains a line reader with CTC, which does not need the places of characters.
 
 Connectionist temporal classification: Graves, Fernandez, Gomez and Schmidhuber, ICML 2006.
 """
@@ -17,7 +17,7 @@ from text_recognizer.lit_models.line import LineLitModel, num_windows
 
 
 class CTCLitModel(LineLitModel):
-    """Train a network to read lines with CTC: windows say a character or nothing, and any spacing that fits is right.
+    """Train a network to read lines with CTC: each window gives a character or nothing; all ways to the text are right.
 
     Args:
         model: the network: pictures (B, C, H, W) -> logits (B, classes, S), with S at least the longest text.
@@ -72,7 +72,7 @@ class CTCLitModel(LineLitModel):
 
     def line_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean of the CTC loss per character, given logits (B, classes, S) and labels (B, L)."""
-        # In float32, whatever the network calculates in: the sum over paths multiplies many small numbers.
+        # In float32, also where the network uses 16 bits: the sum over paths multiplies many small numbers.
         log_probabilities = logits.float().log_softmax(dim=1).permute(2, 0, 1)  # (S, B, classes)
         is_text = ~torch.isin(labels, self.special)
         lengths = is_text.sum(dim=1).cpu()
@@ -81,9 +81,9 @@ class CTCLitModel(LineLitModel):
                 f"The model reads {logits.shape[2]} windows of these lines: too few to spell most of them. It needs "
                 "windows that are closer together."
             )
-        # The paper to the right of the text is part of the picture, so every window counts, and reads as blank.
+        # The paper to the right of the text is part of the picture, so every window counts, and gives a blank.
         windows = torch.full((len(labels),), logits.shape[2])
-        # A text with so many doubled letters that no path spells it teaches nothing: it must not become infinite.
+        # If a text has so many doubled letters that no path gives it, the loss would be infinite: it becomes zero.
         return functional.ctc_loss(log_probabilities, labels[is_text], windows, lengths, self.blank, zero_infinity=True)
 
     def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:

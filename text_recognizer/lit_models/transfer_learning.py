@@ -17,10 +17,10 @@ START, END = 1 / 25, 1e-4  # where it starts and ends, as a share of the highest
 
 
 class TransferLitModel(BaseLitModel):
-    """Train a network to tell pictures apart: any network, or, in two phases, one whose body knows something already.
+    """Train a network to tell pictures apart: any network, or, in two phases, one with a pretrained body.
 
-    In the first phase the body is frozen, for its weights are good and the head's are random: what flows back through
-    such a head would spoil them. In the second all layers learn, the first ones least.
+    In the first phase the body is frozen. Its weights are good and the head's are random: the gradients through such a
+    head would make the body worse. In the second phase all layers learn, the first ones with the lowest rate.
 
     Args:
         model: the network: pictures (B, C, H, W) -> logits (B, classes). To freeze it, it needs `layer_groups()`.
@@ -30,7 +30,7 @@ class TransferLitModel(BaseLitModel):
         loss: name of a loss in torch.nn.functional.
         one_cycle_max_lr: if set, the learning rate rises to this value and falls again in each phase, batch by batch
             (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
-        frozen_epochs: how long the first phase lasts.
+        frozen_epochs: the number of epochs in the first phase.
         lr_slice: two learning rates for the second phase, such as 3e-5,3e-4: of the first layers and of the head, with
             equal factors from group to group between them. Without it, all layers learn at the same rate.
 
@@ -103,12 +103,12 @@ class TransferLitModel(BaseLitModel):
     def on_train_epoch_start(self) -> None:
         learns = self.current_epoch >= self.frozen_epochs
         for layer in self._body():
-            layer.train(learns)  # frozen, batch norm keeps the statistics that it has learned, too
+            layer.train(learns)  # in a frozen body, batch norm keeps its statistics, too
             # Several processes agree on all gradients, needed or not; there, a learning rate of zero freezes.
             layer.requires_grad_(learns or self.trainer.world_size > 1)
 
     def on_fit_end(self) -> None:
-        for layer in self._body():  # nothing stays frozen in a network that somebody goes on with
+        for layer in self._body():  # the network may be trained further: no layer stays frozen
             layer.requires_grad_(True)
 
     def _body(self) -> list[nn.Module]:

@@ -9,10 +9,10 @@ STAGES = 3  # 28x28 pictures become 14x14, 7x7, 4x4
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm, and a way around them: relu(x + f(x)).
+    """Two 3x3 convolutions with batch norm, and a residual connection: relu(x + f(x)).
 
-    A `stride` of 2 halves height and width, as max-pooling would, but learns how. Where the shape changes, the way
-    around is a 1x1 convolution.
+    A `stride` of 2 halves height and width, like max-pooling, but the network learns how. Where the shape changes, the
+    residual connection is a 1x1 convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Sequential(
                 nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
             )
-        self.relu = nn.ReLU(inplace=True)  # in place, here and below: faster by a twentieth
+        self.relu = nn.ReLU(inplace=True)  # in place, here and below: 5% faster
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
@@ -66,4 +66,4 @@ class ResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> logits (B, classes)."""
         x = self.blocks(self.stem(images))  # (B, 4 * conv_dim, H/8, W/8)
-        return self.fc(x.mean(dim=(2, 3)))  # the average over all places: where the strokes are matters less
+        return self.fc(x.mean(dim=(2, 3)))  # the average over all places: the exact place of a stroke matters less

@@ -22,7 +22,7 @@ IMAGENET = "imagenet"
 
 
 class AverageAndMaxPool(nn.Module):
-    """How much there is of each feature on average, and how much at most, side by side."""
+    """The average and the maximum of each feature, side by side."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 2 C)."""
@@ -30,7 +30,7 @@ class AverageAndMaxPool(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch norm that lets a batch of one pass, as an epoch may end with: one picture has no spread to divide by."""
+    """Batch norm that uses its running averages for a batch of one picture, which has no spread to divide by."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C) -> (B, C)."""
@@ -40,7 +40,7 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class TransferNet(nn.Module):
-    """A body that knows other pictures, and a new head: pooling, then batch norm, dropout and a linear layer, twice.
+    """A pretrained body, and a new head: pooling, then batch norm, dropout and a linear layer, twice.
 
     The head is that of fastai's vision learner (Howard and Gugger, arXiv:2002.04688).
 
@@ -74,7 +74,7 @@ class TransferNet(nn.Module):
         else:
             stem, stages = _torchvision_body(body, channels, pretrained)
         self.stem, self.stages = stem, stages
-        self.eval()  # or batch norm would take the picture of nothing below for something to learn from
+        self.eval()  # or batch norm would learn from the empty picture below
         with torch.no_grad():
             features = self.stages(self.stem(torch.zeros(1, channels, 64, 64))).shape[1]
         self.train()
@@ -94,7 +94,7 @@ class TransferNet(nn.Module):
         return self.head(self.stages(self.stem(images)))
 
     def layer_groups(self) -> list[list[nn.Module]]:
-        """Return the layers in three groups, from those that need to change least to those that must learn all."""
+        """Return the layers in three groups: those that need to change least come first, the head comes last."""
         half = len(self.stages) // 2
         return [[self.stem, *self.stages[:half]], list(self.stages[half:]), [self.head]]
 
@@ -107,7 +107,7 @@ def _characters_body(
     config = DataConfig(input_dims=(channels, 28, 28), output_dims=(1,), mapping=("any",))
     network = ResNet(config, conv_dim, num_blocks)
     if pretrained is not None:
-        from lab_kit.experiment.checkpoint import read_checkpoint  # here: who only predicts needs no Lightning
+        from lab_kit.experiment.checkpoint import read_checkpoint  # here, because prediction alone needs no Lightning
 
         path = Path(pretrained)
         path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
@@ -121,7 +121,7 @@ def _characters_body(
 
 
 def _torchvision_body(body: str, channels: int, pretrained: str | None) -> tuple[nn.Sequential, nn.Sequential]:
-    import torchvision  # here, and below: it takes a while to load, and most models do without
+    import torchvision  # here and below: it takes time to import, and most models do not need it
 
     network = torchvision.models.get_model(body)
     if channels != 3:
@@ -140,7 +140,7 @@ def _torchvision_weights(body: str, pretrained: str) -> tuple[dict[str, Tensor],
         path = Path(pretrained)
         try:
             return torch.load(path, map_location="cpu", weights_only=True), path
-        except Exception as error:  # whatever a stranger's file makes the reader stumble over
+        except Exception as error:  # a damaged file can raise any error
             raise UserError(f"{path} is not a file of weights: {' '.join(str(error).split())[:200]}") from error
     import torchvision
 
@@ -175,8 +175,8 @@ def _load(network: nn.Module, weights: dict[str, Tensor], first: str, path: Path
 def for_channels(weight: Tensor, channels: int) -> Tensor:
     """Return a first convolution's weights (out, in, h, w) for pictures with another number of channels.
 
-    Each new channel gets the mean of the old ones, scaled so that the sum over all channels stays: a grey picture
-    shown as three equal channels, or as one, or a satellite's as five, excites the layer as it used to.
+    Each new channel gets the mean of the old ones, scaled so that the sum over all channels stays: the layer gives a
+    grey picture the same result with one channel as with three equal ones.
     """
     if weight.shape[1] == channels:
         return weight

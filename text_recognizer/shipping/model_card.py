@@ -1,4 +1,4 @@
-"""The model card, `model.json`: what must be known of a shipped model beside its weights."""
+"""The model card, `model.json`: what a program must know of a shipped model beside its weights."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from lab_kit.paths import readable
 
 CARD = "model.json"
 WEIGHTS, ONNX, INT8 = "model.safetensors", "model.onnx", "model.int8.onnx"
-FORMAT = 1  # of a shipped folder: raise it when older programs would misread it
+FORMAT = 1  # of a shipped folder: raise it when older programs would read it wrongly
 LARGEST = 10_000_000  # bytes of a card; ours have a few thousand
 
 Kind = Literal["character", "line", "picture"]
@@ -39,7 +39,7 @@ class ModelCard:
         versions: of the packages that exported it.
         created: when, in UTC.
         files: the sha256 of each other file of the folder.
-        reference: what held-out pictures look like to the model; None if the data had gone.
+        reference: statistics of held-out pictures and of the model's answers; None if the data was not there any more.
     """
 
     kind: Kind
@@ -64,7 +64,7 @@ class ModelCard:
 
     @property
     def digest(self) -> str:
-        """12 hex digits that name this very model: its weights, its classes and their order, its preprocessing."""
+        """12 hex digits that name exactly this model: its weights, its classes and their order, its preprocessing."""
         meaning = [self.files.get(WEIGHTS), self.classes, self.choices, self.preprocessing, self.decoding]
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -77,7 +77,7 @@ class ModelCard:
         """Return the card of a shipped folder.
 
         Raises:
-            UserError: there is none, or it is of another format, or says nonsense.
+            UserError: there is none, or it has another format, or its values are impossible.
         """
         path = folder / CARD
         if not path.is_file():

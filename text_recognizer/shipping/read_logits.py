@@ -45,8 +45,8 @@ def read_lines(
 ) -> list[Reading]:
     """Return what was read in lines.
 
-    The text is the best class of each window, as in training. Other texts come from exchanging single characters for
-    the next best at the same window: the cheapest exchanges first.
+    The text is the best class of each window, as in training. Other texts have the next best character at some windows:
+    first those that lower the probability least.
 
     Args:
         logits: (N, classes, S) of S windows.

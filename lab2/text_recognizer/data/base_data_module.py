@@ -20,15 +20,15 @@ from text_recognizer.data_config import DataConfig as DataConfig
 class BaseDataModule(pl.LightningDataModule):
     """A dataset that Lightning can train on: `prepare_data` once per machine, `setup` once per process.
 
-    A subclass names its dataset, returns its `config()`, and says how to `_prepare` and `_load` it. One that makes its
-    pictures in code has no `dataset`, and nothing to prepare.
+    A subclass names its dataset, returns its `config()`, and says how to `_prepare` and `_load` it. If its pictures are
+    made in code, it has no `dataset`, and nothing to prepare.
 
     Args:
         batch_size: pictures in a batch; with several processes, in a batch of each.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        source: where the data comes from. `auto` takes files on disk, else downloads them, else draws embedded
-            pen-stroke handwriting; `download` and `pen` insist on one.
-        seed: of splitting, balancing and shuffling.
+        source: where the data comes from. `auto` takes files on disk; if there are none, it downloads them; if that
+            fails, it draws pen-stroke handwriting. `download` takes only the real data, `pen` only the pen strokes.
+        seed: the seed for splitting, balancing and shuffling.
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
@@ -79,16 +79,16 @@ class BaseDataModule(pl.LightningDataModule):
         raise NotImplementedError
 
     def source_description(self, real: bool) -> str:
-        """Return where the data comes from, for people."""
+        """Return where the data comes from, in words."""
         if self.dataset is None:
             return f"made by {type(self).__name__}"
         raw = RawData.load(self.dataset)
         return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
 
-    # The life of a LightningDataModule
+    # Methods that Lightning calls
 
     def prepare_data(self) -> None:
-        """Bring the data to this machine's disk; raises UserError where it cannot be had, or is damaged."""
+        """Bring the data to this machine's disk; raises UserError if it is not available or damaged."""
         if not self.splits and self.dataset is not None:
             stand_in = "Embedded pen-stroke handwriting stands" if self.has_stand_in else None
             with explain_disk_errors():
@@ -106,19 +106,19 @@ class BaseDataModule(pl.LightningDataModule):
         return {"next_epoch": self.trainer.fit_loop.epoch_progress.current.processed}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on as `state_dict` says."""
+        """Take the next epoch from `state_dict`."""
         self._next_epoch = state_dict["next_epoch"]
 
     # Batches
 
     def train_dataloader(self) -> DataLoader:
-        """Return shuffled batches; when overfitting a few batches, those in order, the same ones every epoch."""
+        """Return shuffled batches; with `--overfit_batches`, the same few batches in every epoch, in order."""
         loader = self._loader("train", shuffle=not self._overfitting())
         loader.batch_sampler.set_epoch(self._next_epoch)
         return loader
 
     def val_dataloader(self) -> DataLoader:
-        """Return validation batches; when overfitting a few batches, the very ones that are trained on."""
+        """Return validation batches; with `--overfit_batches`, the batches that are trained on."""
         return self._loader("train" if self._overfitting() else "val")
 
     def test_dataloader(self) -> DataLoader:

@@ -24,16 +24,17 @@ FORMAT = 1  # of the processed file: raise it when `_process` changes
 class EMNIST(BaseDataModule):
     """Handwritten digits, capitals and small letters, 28x28: EMNIST's byclass set, balanced.
 
-    The classes are the 83 of the course's mapping; pictures exist of 62 of them. A fifth of the training pictures
-    validates. The test set is left as published. Without the real archive, embedded pen strokes take its place.
+    The classes are the 83 of the course's mapping; pictures exist of 62 of them. A fifth of the training pictures is
+    for validation. The test set is as published. Without the real archive, pen strokes take its place.
 
     Args:
         batch_size: pictures in a batch.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        source: where the data comes from. `auto` takes the archive on disk, else downloads it (562 MB), else draws
-            embedded pen-stroke handwriting; `download` and `pen` insist on one.
-        balance: leave out pictures of frequent characters, until none has more than the average had.
-        seed: of splitting, balancing and shuffling.
+        source: where the data comes from. `auto` takes the archive on disk; if there is none, it downloads it (562 MB);
+            if that fails, it draws pen-stroke handwriting. `download` takes only the real data, `pen` only the pen
+            strokes.
+        balance: leave out pictures of frequent characters, until no character has more than the average had.
+        seed: the seed for splitting, balancing and shuffling.
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
@@ -83,9 +84,9 @@ class EMNIST(BaseDataModule):
 
 
 def balanced(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Return indices (N,) int64, sorted, that cap each class at the average count of the classes that occur.
+    """Return indices (N,) int64, sorted: of each class at most as many as the average class that occurs has.
 
-    Nothing is drawn twice: a rare class keeps the pictures it has.
+    No picture is repeated: a rare class keeps the pictures that it has.
     """
     counts = torch.bincount(labels)
     cap = int(counts[counts > 0].double().mean())
@@ -119,6 +120,6 @@ def _process() -> dict[str, np.ndarray]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: tuple[int, ...]) -> Tensor:
-    # Read inside the archive: unpacked, it would fill 2 GB with five other arrangements of the same pictures.
+    # Read inside the archive: unpacked, it takes 2 GB, because it has the same pictures in five other arrangements.
     with archive.open(name) as member:
         return read_idx(member, name, size)

@@ -26,7 +26,7 @@ class BaseLitModel(pl.LightningModule):
             batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
     """
 
-    task: ClassVar[str] = "character"  # what the pictures show; the command line chooses by it,
+    task: ClassVar[str] = "character"  # what the pictures show; the command line chooses the class by it,
     own_loss: ClassVar[str | None] = None  # and by the one loss that only this class knows
 
     def __init__(
@@ -75,7 +75,7 @@ class BaseLitModel(pl.LightningModule):
         self._step(batch, batch_index, "val")
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> tuple[Tensor, Tensor]:
-        """Return what `read` does, for those who want to look at it."""
+        """Return the result of `read`, for callbacks that collect it."""
         return self.read(self._step(batch, batch_index, "test")[1])
 
     def read(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,8 +94,8 @@ class BaseLitModel(pl.LightningModule):
     def _record(self, name: str, batch_index: int, *values: object) -> None:
         """Add to the metric of this name.
 
-        It is logged once an epoch, with the first batch: Lightning asks it for its value when the epoch ends. To log
-        with every batch would take as long as a tenth of a small network's training step.
+        It is logged once an epoch, with the first batch: Lightning asks for its value when the epoch ends. Logging with
+        every batch would take a tenth of the time of a small network's training step.
         """
         metric = getattr(self, name)
         metric.update(*values)

@@ -6,13 +6,13 @@ from text_recognizer.data.mnist import MNIST
 class FashionMNIST(MNIST):
     """Pictures of clothing, 28x28: 55,000 to train on, 5,000 to validate, 10,000 to test.
 
-    Nothing can stand in for them: without a network, the files must be brought.
+    Pen strokes cannot take their place: without internet, the files must be copied to the disk.
 
     Args:
         batch_size: pictures in a batch.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        source: where the data comes from. `auto` takes files on disk, else downloads them; `download` the same.
-        seed: of splitting and shuffling.
+        source: where the data comes from. `auto` takes files on disk, or downloads them; `download` does the same.
+        seed: the seed for splitting and shuffling.
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 

@@ -34,7 +34,8 @@ class IAMLines(IAMDataModule):
     """Lines of handwriting, 48 pixels high and as wide as what is written; no writer is in two splits.
 
     IAM's owners ask users to register and to use it for research only, so it is downloaded with `--source download`
-    alone. In its place, imaginary writers write: pieces of the Brown corpus, and lines that teach what sentences lack.
+    only. In its place, imaginary writers write: pieces of the Brown corpus, and lines with characters that are rare in
+    them.
 
     Args:
         max_length: characters in the longest line; IAM's longest has 93.
@@ -44,8 +45,8 @@ class IAMLines(IAMDataModule):
         batch_size: lines in a batch, which are of similar widths.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
         source: where the lines come from. `auto` takes IAM if it is on disk, else imaginary writers; `download`
-            downloads IAM; `pen` insists on imaginary writers.
-        seed: of everything that is drawn by chance.
+            downloads IAM; `pen` takes only imaginary writers.
+        seed: the seed for everything random.
         augment: change shape, strokes and contrast of training lines a little, differently in every epoch.
     """
 
@@ -97,10 +98,10 @@ class IAMLines(IAMDataModule):
 
 
 class FreshLines(Dataset):
-    """Training lines by imaginary writers, which are written when they are asked for, and never again.
+    """Training lines by imaginary writers, written when they are needed; no line is written twice.
 
-    The indices of a batch decide what is in it, so that it is the same whichever process writes it. The sampler
-    counts on from epoch to epoch (`endless`), so that no epoch repeats another.
+    The indices of a batch decide what is in it, so that it is the same whichever process writes it. The sampler goes on
+    counting from epoch to epoch (`endless`), so that no epoch repeats another.
     """
 
     endless = True
@@ -130,8 +131,8 @@ def write_fitted(
     Args:
         texts: what to write.
         split: whose writers.
-        random: all chance comes from it.
-        factor: by which lines are stretched besides.
+        random: the generator of all random numbers.
+        factor: lines are also stretched by this factor.
     """
     writers = torch.from_numpy(random.choice(pen_set.WRITERS[split], len(texts)))
     generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))

@@ -1,10 +1,10 @@
-"""Augmentation of lines: what pens, paper and cameras do to writing, a little of it, at random."""
+"""Augmentation of lines: change shape, strokes and contrast a little, at random, as pens, paper and cameras do."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Limits of the random changes, either way.
+# Limits of the random changes, in both directions.
 TURN = 0.01  # of the height, for each pixel to the right
 SHEAR = 0.15  # of a pixel to the right, for each pixel up
 SCALE = 0.08  # of the height
@@ -15,7 +15,7 @@ NOISE, DIRT = 0.06, 0.08  # of full ink
 
 
 def augment_lines(images: Tensor) -> Tensor:
-    """Change each line by a chance of its own: its shape, its strokes, its contrast.
+    """Change shape, strokes and contrast of each line at random, each one differently.
 
     Args:
         images: (B, 1, H, W) float, ink 1 on paper 0.

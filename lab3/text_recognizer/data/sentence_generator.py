@@ -27,18 +27,18 @@ class SentenceGenerator:
     """Pieces of text from the Brown corpus, from the start of a word to the end of a word.
 
     The start is uniform over all words that fit; the end is uniform over the ends of words that still fit, so most
-    pieces are shorter than `max_length`. The text is brought to disk and memory by the first `generate()`. Where the
-    corpus cannot be had, the documentation that ships with every Python takes its place, after a warning.
+    pieces are shorter than `max_length`. The text is brought to disk and memory by the first `generate()`. If the
+    corpus is not available, the documentation that comes with Python takes its place, after a warning.
 
     Args:
         max_length: characters in the longest piece.
         keep_marks: keep those marks that the mapping has; otherwise only letters, digits and single spaces are left.
-        source: `auto` takes the corpus on disk, else downloads it (3 MB), else the stand-in; `download` insists on the
-            corpus, `pen` on the stand-in.
-        seed: of the pieces.
+        source: `auto` takes the corpus on disk; if there is none, it downloads it (3 MB); if that fails, it takes
+            Python's documentation. `download` allows only the corpus, `pen` only the documentation.
+        seed: the seed for choosing the pieces.
 
     Raises:
-        UserError: `max_length` is below 1, or, when generating, no word is that short or the corpus cannot be had.
+        UserError: `max_length` is below 1, or, when generating, no word is that short or the corpus is not available.
     """
 
     def __init__(self, max_length: int, keep_marks: bool = False, source: Source = "auto", seed: int = 42) -> None:
@@ -98,7 +98,7 @@ class SentenceGenerator:
         return self._text.tobytes().decode("ascii")
 
     def leave_out(self, texts: Iterable[str]) -> None:
-        """Take these texts out of the one that pieces come from, whatever marks and spaces are among their words."""
+        """Remove these texts from the text that pieces come from, whatever marks and spaces separate their words."""
         self.load()
         word = np.isin(self._text, _codes("".join(ALPHANUMERIC)))
         places = np.flatnonzero(word)
@@ -119,7 +119,7 @@ class SentenceGenerator:
         self._ends = np.concatenate([spaces, [len(self._text)]])
 
     def _words_that_fit(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the words (W,) from which a piece can start, and how many ends (W,) each leaves to choose from."""
+        """Return the words (W,) from which a piece can start, and between how many ends (W,) each can choose."""
         choices = np.searchsorted(self._ends, self._starts + length, side="right") - np.arange(len(self._starts))
         words = np.flatnonzero(choices > 0)
         if not len(words):
@@ -152,7 +152,7 @@ def _brown_text(keep_marks: bool) -> np.ndarray:
     raw.ensure()
     log.info("Reading the %s: half a minute, once.", raw.title)
     sentences = brown_sentences(raw.files[0].path)
-    # Here, because NLTK takes seconds to import, which a run with processed text does not owe.
+    # Here, because the import of NLTK takes seconds, and a run with processed text does not need it.
     from nltk.tokenize.treebank import TreebankWordDetokenizer
 
     text = clean(" ".join(map(TreebankWordDetokenizer().detokenize, sentences)), keep_marks)

@@ -13,17 +13,17 @@ LOWER = 8  # how many times lower the feature map is than the picture
 class CRNN(nn.Module):
     """Convolutions shrink the line to columns, and LSTMs read them (Shi, Bai and Yao, arXiv:1507.05717).
 
-    It has no windows of its own: what it says of a column depends on all the columns around it. So a line may be of
-    any width, and there are as many answers as columns.
+    It has no windows: its answer for a column depends on all columns around it. So a line can have any width, and there
+    are as many answers as columns.
 
     Args:
         data_config: shapes and classes of the data.
         conv_dim: channels of the first convolution; the others have twice and four times as many.
         fc_dim: features of a column.
         lstm_dim: neurons of the LSTMs in each direction.
-        lstm_layers: LSTMs on top of each other.
-        lstm_dropout: share of the outputs between two LSTMs that dropout sets to zero; of little use where lines are
-            new in every epoch.
+        lstm_layers: how many LSTMs follow each other.
+        lstm_dropout: the probability with which dropout sets each output between two LSTMs to zero. It helps little
+            where lines are new in every epoch.
     """
 
     def __init__(

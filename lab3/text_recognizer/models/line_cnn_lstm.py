@@ -19,8 +19,8 @@ class LineCNNLSTM(nn.Module):
         window_stride: pixels from one window to the next, a multiple of 4.
         limit_output_length: read only as many windows as a line has labels, from the left.
         lstm_dim: neurons of the LSTM in each direction.
-        lstm_layers: LSTMs on top of each other.
-        lstm_dropout: share of the LSTM's outputs that dropout sets to zero.
+        lstm_layers: how many LSTMs follow each other.
+        lstm_dropout: the probability with which dropout sets each output of the LSTM to zero.
     """
 
     def __init__(

@@ -18,7 +18,8 @@ class ImageDataset(Dataset):
         images: (M, H, W) uint8, ink 255 on paper 0.
         labels: (M,) class indices, any integer type.
         indices: (N,) int64, the pictures of this split; None means all of them.
-        mean, std: floats are scaled to [0, 1], and then to `(x - mean) / std`.
+        mean, std: of the pixels once they are divided by 255. A byte x becomes `(x / 255 - mean) / std`; with a mean of
+            0 and a std of 1, a number from 0 to 1.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class ImageDataset(Dataset):
         return len(self.indices)
 
     def picture(self, index: int) -> Tensor:
-        """Return one picture as it is kept, (H, W) uint8."""
+        """Return one picture as it is stored, (H, W) uint8."""
         return self.images[self.indices[index]]
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
@@ -46,6 +47,8 @@ class ImageDataset(Dataset):
         # index_select copies whole pictures; indexing with [] goes pixel by pixel, and takes twice as long.
         chosen = self.indices.index_select(0, torch.as_tensor(indices))
         images = self.images.index_select(0, chosen).unsqueeze(1)
-        # x / 255 lies between 0 and 1, and (x / 255 - mean) / std is near 0; here both steps are one, for speed.
+        # Two steps: x / 255 brings bytes from 0...255 to 0...1, and (x / 255 - mean) / std brings these to a mean near
+        # 0 and a spread near 1. The next line does both at once, with 255 in both parts of the fraction: it is the same
+        # formula, and faster. With MNIST's mean and std, paper (0) becomes -0.42, and ink (255) becomes 2.82.
         images = torch.sub(images, 255 * self.mean).div_(255 * self.std)
         return images, self.labels.index_select(0, chosen).long()

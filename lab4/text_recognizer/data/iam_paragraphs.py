@@ -27,7 +27,7 @@ class IAMParagraphs(IAMDataModule):
     """Paragraphs of handwriting on pages of 576 x 640 pixels; no writer is in two splits.
 
     A label holds the text with a new-line token between lines. IAM's owners ask users to register and to use it for
-    research only, so it is downloaded with `--source download` alone; in its place, imaginary writers write.
+    research only, so it is downloaded with `--source download` only; in its place, imaginary writers write.
 
     Args:
         max_length: characters of the longest paragraph, new lines included; IAM's longest has 682.
@@ -37,8 +37,8 @@ class IAMParagraphs(IAMDataModule):
         batch_size: pages in a batch.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
         source: where the pages come from. `auto` takes IAM if it is on disk, else imaginary writers; `download`
-            downloads IAM; `pen` insists on imaginary writers.
-        seed: of everything that is drawn by chance.
+            downloads IAM; `pen` takes only imaginary writers.
+        seed: the seed for everything random.
         augment: turn, scale, shear and shift training pages a little, differently in every epoch.
     """
 
@@ -89,9 +89,9 @@ class IAMParagraphs(IAMDataModule):
 
 
 class FreshPages(Dataset):
-    """Training pages by imaginary writers, which are written when they are asked for, and never again.
+    """Training pages by imaginary writers, written when they are needed; no page is written twice.
 
-    The index of a page decides what is on it. The sampler counts on from epoch to epoch (`endless`).
+    The index of a page decides what is on it. The sampler goes on counting from epoch to epoch (`endless`).
     """
 
     endless = True

@@ -13,7 +13,7 @@ START, BLANK, END, PADDING = SPECIAL_TOKENS = ("<B>", "<S>", "<E>", "<P>")
 # EMNIST's byclass labels 0-61, in this order.
 ALPHANUMERIC = (*string.digits, *string.ascii_uppercase, *string.ascii_lowercase)
 
-# What English text needs besides; EMNIST has no pictures of them.
+# Other characters of English text; EMNIST has no pictures of them.
 MARKS = tuple(" !\"#&'()*+,-./:;?")
 
 # Class index -> character. EMNIST's label k is class k + 4, because the special tokens come first.

@@ -21,8 +21,8 @@ CHUNK = 256  # lines written at a time: what they need fits the processor's cach
 class Glyphs:
     """Pictures of characters, ordered by class.
 
-    Pictures are kept column by column, so that a character's place in a line is one run of memory. That makes writing
-    a line a matter of copying runs, and lines are kept column by column too.
+    Pictures are stored column by column, so that a character's place in a line is one piece of memory. To write a line
+    means to copy such pieces. Lines are stored column by column too.
 
     Args:
         pictures: (G, 28 columns, 28 rows) uint8; picture 0 is empty: space and special tokens leave the paper blank.
@@ -42,7 +42,7 @@ class Glyphs:
 
         Args:
             data: pictures 28x28 of characters.
-            writers: who may draw what is missing; other splits must have other writers.
+            writers: those who may draw what is missing; other splits must have other writers.
             seed: of that drawing.
         """
         labels = data.labels[data.indices].long()
@@ -110,7 +110,7 @@ class LineWriter:
 def write_lines(glyphs: Glyphs, chosen: np.ndarray, overlap: np.ndarray) -> np.ndarray:
     """Put pictures of characters side by side.
 
-    Where neighbours overlap, their ink adds up, and stops at white: 200 + 200 is 255, not 144.
+    Where neighbours overlap, their ink is added, up to 255: 200 + 200 is 255, and not 144 as with bytes that overflow.
 
     Args:
         glyphs: the pictures.
@@ -127,7 +127,7 @@ def write_lines(glyphs: Glyphs, chosen: np.ndarray, overlap: np.ndarray) -> np.n
     for start in range(0, len(chosen), CHUNK):
         part = slice(start, start + CHUNK)
         picture = chosen[part]
-        # All runs of memory that could be a character's place: (lines, starts, 28 * 28).
+        # All pieces of memory that could be a character's place: (lines, starts, 28 * 28).
         runs = sliding_window_view(lines[part], SIDE * SIDE, axis=1, writeable=True)
         for place in range(length):
             rows = np.flatnonzero(picture[:, place])

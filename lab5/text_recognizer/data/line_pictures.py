@@ -1,4 +1,4 @@
-"""Lines whose pictures have any width: kept end to end, and put side by side, a batch at a time."""
+"""Pictures of lines of any width: stored one after the other, and returned as batches."""
 
 from collections.abc import Sequence
 

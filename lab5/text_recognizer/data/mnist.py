@@ -15,14 +15,14 @@ from text_recognizer.data_config import DataConfig
 class MNIST(BaseDataModule):
     """Handwritten digits, 28x28: 55,000 to train on, 5,000 to validate, 10,000 to test.
 
-    Without the real files, embedded pen strokes take their place.
+    Without the real files, pen strokes take their place.
 
     Args:
         batch_size: pictures in a batch.
         num_workers: processes that prepare batches ahead of the training loop; 0 prepares them in the loop itself.
-        source: where the data comes from. `auto` takes files on disk, else downloads them, else draws embedded
-            pen-stroke handwriting; `download` and `pen` insist on one.
-        seed: of splitting and shuffling.
+        source: where the data comes from. `auto` takes files on disk; if there are none, it downloads them; if that
+            fails, it draws pen-stroke handwriting. `download` takes only the real data, `pen` only the pen strokes.
+        seed: the seed for splitting and shuffling.
         augment: turn, scale, shear and shift training pictures a little, differently in every epoch.
     """
 
@@ -30,7 +30,7 @@ class MNIST(BaseDataModule):
     has_stand_in = True
     classes: tuple[str, ...] = tuple("0123456789")
     num_val = 5_000
-    mean, std = 0.1307, 0.3081  # of the training pixels, on the scale 0 to 1
+    mean, std = 0.1307, 0.3081  # of the training pixels, divided by 255
 
     def config(self) -> DataConfig:
         return DataConfig(input_dims=(1, 28, 28), output_dims=(1,), mapping=self.classes)

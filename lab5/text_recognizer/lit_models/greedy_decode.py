@@ -7,7 +7,8 @@ from torch import Tensor
 def greedy_decode(classes: Tensor, blank: int, padding: int) -> Tensor:
     """Read the best path: of equal neighbours only the first counts, and blanks do not count.
 
-    All lines at once, on their device: what counts gets its place by counting, and no place is written twice.
+    It works on all lines at once, on their device. A class that counts goes to the place that is the number of such
+    classes before it.
 
     Args:
         classes: (B, S) int64, the most probable class of each window.

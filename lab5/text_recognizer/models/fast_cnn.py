@@ -9,8 +9,8 @@ from text_recognizer.data_config import DataConfig
 class FastCNN(nn.Module):
     """Three convolutions, each twice as wide as the one before, on pictures of half the height and width.
 
-    What takes time in `CNN` is the second convolution, with all its channels on 28x28 pixels. Here the first one
-    strides, and max-pooling comes before batch norm and ReLU, which then have a quarter of the work.
+    In `CNN` the second convolution takes most of the time, with all its channels on 28x28 pixels. Here the first one
+    has a stride of 2, and max-pooling comes before batch norm and ReLU, which then have a quarter of the work.
 
     Args:
         data_config: shapes and classes of the data.

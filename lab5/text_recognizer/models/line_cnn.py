@@ -15,8 +15,8 @@ DROPOUT = 0.2
 class LineCNN(nn.Module):
     """Four convolutions over the whole line, then one as high as the line and as wide as a window.
 
-    What the network says of a window depends on the pixels in that window alone, as if it read each by itself
-    (convolutions get no padding to the left and right); but where windows overlap, their features are calculated once.
+    The network's answer for a window depends on the pixels of that window only, as if it read each window alone: the
+    convolutions have no padding at the left and right. But where windows overlap, their features are calculated once.
 
     Args:
         data_config: shapes and classes of the data.
@@ -54,7 +54,7 @@ class LineCNN(nn.Module):
         self.window = nn.Sequential(
             *_block(4 * conv_dim, fc_dim, (-(-height // SHRINK), columns), stride=(1, window_stride // SHRINK)),
             nn.Flatten(2),  # (B, fc_dim, 1, S) -> (B, fc_dim, S)
-            nn.Dropout1d(DROPOUT),  # whole channels of a line: a hundredth of the random numbers
+            nn.Dropout1d(DROPOUT),  # it drops whole channels of a line, which needs a hundredth of the random numbers
         )
         self.fc = nn.Conv1d(fc_dim, len(data_config.mapping), kernel_size=1)  # a linear layer at each window
 

@@ -23,7 +23,7 @@ BEST = Path("checkpoints", "best.ckpt")
 
 @dataclass(frozen=True)
 class ShippableRun:
-    """What a run has left.
+    """What a run has written.
 
     Args:
         folder: the run's.
