@@ -109,7 +109,7 @@ def test_odd_flags_that_work(run, small_mnist, tmp_path, monkeypatch, flags):
 def test_max_epochs_reaches_the_trainer(run, small_mnist):
     code, text = run(*TINY[:4], "--max_epochs", "3", "--limit_train_batches", "1", "--limit_val_batches", "0")
     assert code == 0
-    assert text.count("epoch ") == 3
+    assert text.count("\nepoch ") == 3
     assert "epoch 3/3" in text
 
 

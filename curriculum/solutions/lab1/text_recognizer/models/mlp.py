@@ -18,7 +18,7 @@ class MLP(nn.Module):
         fc1: neurons of the first hidden layer.
         fc2: neurons of the second hidden layer.
         fc3: neurons of the third hidden layer.
-        dropout: share of each hidden layer's outputs that dropout sets to zero in training.
+        dropout: probability with which each output of a hidden layer is set to zero in training.
 
     Raises:
         UserError: a size below 1, or a dropout outside [0, 1).
