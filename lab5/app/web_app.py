@@ -17,8 +17,8 @@ from app.prediction_service import PredictionService
 from lab_kit.html_page import template
 from lab_kit.same_origin import ServerNames
 from lab_kit.serving import schemas
-from lab_kit.serving.answers import MetricsMiddleware, described, error_handlers
-from lab_kit.serving.limits import OVERHEAD_BYTES, BodyReceiver, too_busy
+from lab_kit.serving.answers import BusyMiddleware, MetricsMiddleware, described, error_handlers
+from lab_kit.serving.limits import OVERHEAD_BYTES, BodyReceiver
 from lab_kit.serving.request_body import check_is_json, check_is_picture, max_body_bytes, parse_json, parse_picture
 from lab_kit.web_security import SecurityMiddleware, page_headers
 
@@ -115,8 +115,6 @@ def create_app(service: PredictionService, names: ServerNames) -> FastAPI:
     )
     async def predict(request: Request, preview: bool = False) -> Response:
         check_is_picture(request)
-        if service.reader.full:
-            raise too_busy()  # before the body is received
         async with receiver.receive(request, max_body_bytes(request, limits)) as body:
             picture = await parse_picture(request, body)
             if picture.keep:
@@ -160,6 +158,8 @@ def create_app(service: PredictionService, names: ServerNames) -> FastAPI:
     def count_refusal(status: int) -> None:
         service.metrics.count_rejection("forbidden" if status == 403 else "malformed")
 
+    busy = {"address": "/predict", "busy": lambda: service.reader.full}
+    app.add_middleware(BusyMiddleware, metrics=service.metrics, **busy)
     app.add_middleware(SecurityMiddleware, names=names, refused=count_refusal)
     addresses = [route.path for route in app.routes]
     app.add_middleware(MetricsMiddleware, metrics=service.metrics, routes=addresses)

@@ -1,7 +1,7 @@
 """Count all requests, and answer errors as JSON."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.errors import UserError
 from lab_kit.photo.open_picture import NotAPicture, TooLarge
-from lab_kit.serving.limits import RequestError
+from lab_kit.serving.limits import RequestError, too_busy
 from lab_kit.serving.metrics import Metrics
 from lab_kit.web_security import SECURITY_HEADERS
 
@@ -78,6 +78,35 @@ class MetricsMiddleware:
             self._metrics.count_request_end(route, status, time.perf_counter() - start)
 
 
+class BusyMiddleware:
+    """ASGI middleware that refuses requests to an address while it is busy, before anything is done for them.
+
+    Thousands of refusals a second must leave time for what is read meanwhile.
+
+    Args:
+        app: the application.
+        metrics: where refusals are counted.
+        address: the path of the address.
+        busy: whether it is busy.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, address: str, busy: Callable[[], bool]) -> None:
+        self._app, self._metrics, self._address, self._busy = app, metrics, address, busy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI request."""
+        app = self._app
+        if scope["type"] == "http" and scope["path"] == self._address and scope["method"] == "POST" and self._busy():
+            app = _answer(self._metrics, too_busy())
+        await app(scope, receive, send)
+
+
+def _answer(metrics: Metrics, error: RequestError) -> Response:
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    metrics.count_rejection(error.reason)
+    return JSONResponse({"error": " ".join(error.message.split())}, error.status, headers=SECURITY_HEADERS | headers)
+
+
 def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
     """Return handlers that answer each kind of error with its status code and `{"error": "..."}`.
 
@@ -85,8 +114,7 @@ def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
     """
 
     async def request_error(request: Request, error: RequestError) -> Response:
-        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-        return answer(error.status, error.message, error.reason, headers)
+        return _answer(metrics, error)
 
     async def user_error(request: Request, error: UserError) -> Response:
         status = 413 if isinstance(error, TooLarge) else 415 if isinstance(error, NotAPicture) else 422
