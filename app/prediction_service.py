@@ -85,7 +85,7 @@ class PredictionService:
         When this returns, the label is on disk.
         """
         self._check_label(correction.label)
-        if correction.picture:
+        if "picture" in correction.model_fields_set:
             prediction = await self._read(correction.picture, gone)
             identity = await self._keep(correction.picture, prediction, correction.how)
             self.metrics.count_label(correction.label == prediction.reading.text)

@@ -69,7 +69,7 @@ def test_paths_in_a_config_file_are_relative_to_the_working_directory_as_flags_a
     [
         (["--data_class", ""], "There is no --data_class ''"),
         (["--config"], "--config needs a value"),
-        (["--config="], "Cannot read --config"),
+        (["--config="], "--config needs a value"),
         (["--config", "nowhere.yaml"], "Cannot read --config nowhere.yaml: No such file"),
         (["--config", "/"], "Cannot read --config /: Is a directory"),
         (["--config", "a\0b"], "--config a\0b is not a YAML file"),

@@ -170,6 +170,15 @@ def test_nothing_is_kept_without_being_asked_for_or_without_a_store(port, model,
         assert "--feedback" in answer[2]["error"]
 
 
+def test_empty_pictures_and_charsets_that_do_not_exist_are_said(model, store):
+    with served(model, store) as (port, _):
+        status, _, answer = post_json(port, "/correct", picture="", label="0")
+        assert (status, "empty" in answer["error"]) == (415, True)
+        body, kind = form(picture=encoded(drawing("1")))
+        status, _, answer = post(port, body, f"{kind}; charset=undefined")
+        assert (status, answer["error"].startswith("The form is malformed")) == (400, True)
+
+
 def test_a_store_that_cannot_be_written_is_said_and_reading_goes_on(model):
     class Full:
         def keep(self, *arguments: object) -> str:

@@ -144,6 +144,8 @@ def _first_stage(arguments: Sequence[str], run_options: Callable) -> tuple[dict[
         given, rest = first.parse_known_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{error.argument_name} needs a value.") from error
+    if "" in given.config:
+        raise UserError("--config needs a value.")
     files = [read_config_file(file) for file in vars(given).pop("config")]
     for _, settings in files:
         names |= {name: settings[name] for name in names if name in settings}

@@ -9,6 +9,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from lab_kit.web_security import SECURITY_HEADERS
+
 HEADER_TIMEOUT_S = 10.0  # for the header of a request to arrive, and for a refused body to end
 MAX_CONNECTIONS = 500  # each takes a file descriptor, of which a process often has 1,024
 STATUS_MESSAGES = {
@@ -77,10 +79,9 @@ class HttpProtocol(H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             phrase = HTTPStatus(status).phrase
             body = json.dumps({"error": STATUS_MESSAGES.get(status, phrase)})
-            header = (
-                f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n"
-            )
-            self.transport.write(f"{header}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+            headers = {"Content-Type": "application/json", "Content-Length": len(body), "Connection": "close"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in (headers | SECURITY_HEADERS).items())
+            self.transport.write(f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n{body}".encode())
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -77,7 +77,7 @@ async def _form_fields(request: Request, body: bytes) -> dict[str, bytes | str]:
     parser.spool_max_size = len(body)  # it is in memory already: no file for it
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+    except (MultiPartException, KeyError, UnicodeError) as error:  # the last of a charset that is none
         reason = getattr(error, "message", "it has no boundary, or one that is no text")
         raise RequestError(400, f"The form is malformed: {reason}", "malformed") from None
     return {name: await value.read() if isinstance(value, UploadFile) else value for name, value in form.items()}
