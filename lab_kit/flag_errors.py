@@ -55,9 +55,9 @@ def explain(
     declared = {action.dest: action for action in parser._actions}
     flags = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
     if unknown := re.search(r"[Uu]nrecognized arguments: (.+)", message):
-        flag = unknown[1].split()[0].split("=")[0]
+        flag = unknown[1].strip().split(" ")[0].split("=")[0]  # or nothing, of arguments that are empty
         if not flag.startswith("--"):
-            return f"'{unknown[1]}' does not belong to any flag. Flags look like --name value."
+            return f"'{unknown[1].strip()}' does not belong to any flag. Flags look like --name value."
         return elsewhere(flag) or f"There is no flag {flag}{_hint(flag, flags)} All flags: {parser.prog} --help"
     if missing := re.search(r"argument ([^\s:/]+)[^\s:]*: expected (?:one|at least one) argument", message):
         return f"{missing[1]} needs a value."

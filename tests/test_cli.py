@@ -68,6 +68,8 @@ def test_paths_in_a_config_file_are_relative_to_the_working_directory_as_flags_a
     ("arguments", "message"),
     [
         (["--data_class", ""], "There is no --data_class ''"),
+        (["", ""], "'' does not belong to any flag."),
+        (["--", "EMNIST"], "There is no flag --. All flags: "),
         (["--config"], "--config needs a value"),
         (["--config="], "--config needs a value"),
         (["--config", "nowhere.yaml"], "Cannot read --config nowhere.yaml: No such file"),

@@ -163,11 +163,11 @@ def _flags_of_classes(
 
     def elsewhere(flag: str) -> str:
         name = flag.removeprefix("--")
-        if where := other_labs.where(name, packages, run_options, chosen):  # with what a student has added to them
-            return where
-        if others := " and ".join(classes_with_flag(packages, name)):
+        found = other_labs.classes_with(name, packages)
+        same = [place for place in found if place[1] in chosen]  # with what a student has added to it
+        if not same and (others := " and ".join(classes_with_flag(packages, name))):
             return f"{flag} is a flag of {others}, not of the data and model that were chosen."
-        return other_labs.where(name, packages, run_options)
+        return other_labs.in_words(name, *(same or found)[0], run_options) if found else ""
 
     def owner(name: str) -> str:
         return next((described(owner) for owner, names in owners.items() if name in names), "the program")

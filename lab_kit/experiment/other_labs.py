@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from lab_kit.command_line import command_line
@@ -12,27 +13,31 @@ from lab_kit.paths import MANIFEST, PACKAGE, code_root, project_root
 GIVEN = ("self", "data_config", "model")  # parameters that the program gives itself: no flags
 
 
-def where(flag: str, packages: Packages, program: Callable, classes: Collection[str] | None = None) -> str:
-    """Say in which other lab, or at the root, a class has a flag, and how to start that code; empty if nowhere.
+def classes_with(flag: str, packages: Packages) -> list[tuple[Path, str]]:
+    """Return the classes of other labs, and at the root, that have a flag: the folder of their code, and their name.
 
     A lab that was copied away knows no others.
+    """
+    names = [package.__name__.split(".") for package in (packages.data, packages.models, packages.lit_models)]
+    folders = _others() if flag.isidentifier() else []
+    return [
+        (folder, found) for folder in folders for name in names for found in _classes_with(flag, folder.joinpath(*name))
+    ]
+
+
+def in_words(flag: str, folder: Path, a_class: str, program: Callable) -> str:
+    """Say where the class is that has a flag, and how to start that code in place of this.
 
     Args:
         flag: its name, without dashes.
-        packages: which packages are looked through.
+        folder, a_class: one of `classes_with`.
         program: a function or class of the program that runs.
-        classes: look only at classes of these names.
     """
-    for folder in _others():
-        for package in (packages.data, packages.models, packages.lit_models):
-            for name in _classes_with(flag, folder.joinpath(*package.__name__.split("."))):
-                if classes is None or name in classes:
-                    file = folder / Path(inspect.getfile(program)).resolve().relative_to(code_root())
-                    return (
-                        f"The code {_place(folder)} has --{flag}, in {name}; this is the code {_place(code_root())}. "
-                        f"To start the other: {command_line('python', file)}"
-                    )
-    return ""
+    file = folder / Path(inspect.getfile(program)).resolve().relative_to(code_root())
+    return (
+        f"The code {_place(folder)} has --{flag}, in {a_class}; this is the code {_place(code_root())}. "
+        f"To start the other: {command_line('python', file)}"
+    )
 
 
 def _others() -> list[Path]:
@@ -61,9 +66,14 @@ def _parsed(file: Path, word: str) -> list[ast.stmt]:
     """Return the statements of a file; none where the word is not in it, which saves most of the time."""
     try:
         content = file.read_bytes()
-        return ast.parse(content).body if word.encode() in content else []
+        return _statements(content) if word.encode() in content else []
     except (OSError, SyntaxError, ValueError):  # it is missing, or somebody is still writing it
         return []
+
+
+@cache
+def _statements(content: bytes) -> list[ast.stmt]:
+    return ast.parse(content).body  # once for all labs, which share most of their files
 
 
 def _parameters(node: ast.ClassDef) -> set[str]:
