@@ -59,19 +59,10 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        message = str(error)
         if os.environ.get(TRACEBACK):
             sys.stderr.write(traceback.format_exc())
-    except (MemoryError, RuntimeError) as error:
-        # PyTorch's own kind is of GPUs alone, and lab_kit need not import PyTorch for it.
-        if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-                or "DefaultCPUAllocator" in str(error)):  # fmt: skip
-            raise
-        message = f"There is not enough memory: {error}. Make batches (--batch_size) or layers smaller."
-    else:
-        return
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
-    sys.exit(2)
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        sys.exit(2)
 
 
 def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:

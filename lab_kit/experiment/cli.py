@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
@@ -190,8 +191,16 @@ def run_program(program: Callable[[Sequence[str]], None]) -> None:
             program(sys.argv[1:])
         except MisconfigurationException as error:  # Lightning's word for flags that do not fit together
             raise UserError(str(error)) from error
-        except (RuntimeError, ValueError) as error:
+        except (MemoryError, RuntimeError, ValueError) as error:
+            if _is_out_of_memory(error):
+                advice = "Make batches (--batch_size) or layers smaller."
+                raise UserError(f"There is not enough memory: {error}. {advice}") from error
             if (line := shape_errors.explain(error)) is None:
                 raise
             advice = f"See {shape_errors.place(error)}. For the whole traceback, set {TRACEBACK}=1."
             raise UserError(f"{line} {advice}") from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)  # the second of GPUs alone
+    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)

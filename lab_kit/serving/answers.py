@@ -1,7 +1,7 @@
 """Count all requests, and answer errors as JSON."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -97,14 +97,21 @@ class BusyMiddleware:
         """Answer one ASGI request."""
         app = self._app
         if scope["type"] == "http" and scope["path"] == self._address and scope["method"] == "POST" and self._busy():
-            app = _answer(self._metrics, too_busy())
+            app = _refusal(self._metrics, too_busy())
         await app(scope, receive, send)
 
 
-def _answer(metrics: Metrics, error: RequestError) -> Response:
+def _answer(
+    metrics: Metrics, status: int, message: str, reason: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    metrics.count_rejection(reason)
+    # Of a defect, Starlette sends the answer past the SecurityMiddleware: its headers are set here, too.
+    return JSONResponse({"error": " ".join(message.split())}, status, headers=SECURITY_HEADERS | dict(headers or {}))
+
+
+def _refusal(metrics: Metrics, error: RequestError) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    metrics.count_rejection(error.reason)
-    return JSONResponse({"error": " ".join(error.message.split())}, error.status, headers=SECURITY_HEADERS | headers)
+    return _answer(metrics, error.status, error.message, error.reason, headers)
 
 
 def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
@@ -114,30 +121,23 @@ def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
     """
 
     async def request_error(request: Request, error: RequestError) -> Response:
-        return _answer(metrics, error)
+        return _refusal(metrics, error)
 
     async def user_error(request: Request, error: UserError) -> Response:
         status = 413 if isinstance(error, TooLarge) else 415 if isinstance(error, NotAPicture) else 422
         reason = {413: "too large", 415: "no picture", 422: "unreadable"}[status]
-        return answer(status, str(error), reason)
+        return _answer(metrics, status, str(error), reason)
 
     async def wrong_parameter(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return answer(422, f"`{first['loc'][-1]}` in the address is wrong: {first['msg']}.", "invalid")
+        return _answer(metrics, 422, f"`{first['loc'][-1]}` in the address is wrong: {first['msg']}.", "invalid")
 
     async def http_error(request: Request, error: HTTPException) -> Response:
         message = STATUS_MESSAGES.get(error.status_code, error.detail).format(method=request.method[:20])
-        return answer(error.status_code, message, f"status {error.status_code}", error.headers)
+        return _answer(metrics, error.status_code, message, f"status {error.status_code}", error.headers)
 
     async def defect(request: Request, error: Exception) -> Response:
-        return answer(500, "Internal error of the server. Its log has the details.", "defect")
-
-    def answer(status: int, message: str, reason: str, headers: dict[str, str] | None = None) -> Response:
-        metrics.count_rejection(reason)
-        # Of a defect, Starlette sends the answer past the SecurityMiddleware: the headers are set here, too.
-        return JSONResponse(
-            {"error": " ".join(message.split())}, status, headers=SECURITY_HEADERS | dict(headers or {})
-        )
+        return _answer(metrics, 500, "Internal error of the server. Its log has the details.", "defect")
 
     return {
         RequestError: request_error,
