@@ -2,7 +2,8 @@
 
 import re
 import typing
-from collections.abc import Callable, Iterable
+from argparse import Action
+from collections.abc import Callable
 from types import NoneType, UnionType
 
 from jsonargparse import ArgumentParser
@@ -53,12 +54,11 @@ def explain(
         owner: returns what a flag belongs to.
     """
     declared = {action.dest: action for action in parser._actions}
-    flags = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
     if unknown := re.search(r"[Uu]nrecognized arguments: (.+)", message):
         flag = unknown[1].strip().split(" ")[0].split("=")[0]  # or nothing, of arguments that are empty
         if not flag.startswith("--"):
             return f"'{unknown[1].strip()}' does not belong to any flag. Flags look like --name value."
-        return elsewhere(flag) or f"There is no flag {flag}{_hint(flag, flags)} All flags: {parser.prog} --help"
+        return elsewhere(flag) or f"There is no flag {flag}{_hint(flag, declared)} All flags: {parser.prog} --help"
     if missing := re.search(r"argument ([^\s:/]+)[^\s:]*: expected (?:one|at least one) argument", message):
         return f"{missing[1]} needs a value."
     if needed := re.search(r"arguments are required: (\w+)|(?:Option|Key) ['\"](\w+)['\"] is required", message):
@@ -71,22 +71,29 @@ def explain(
         given = re.search(r"(?:Given|Got) value: (.*)", message)
         if name not in declared:
             where = elsewhere(f"--{name}")
-            return f"'{name}' is not a setting" + (f". {where}" if where else _hint(name, flags))
+            return f"'{name}' is not a setting" + (f". {where}" if where else _hint(name, declared))
         flag = f"--{name}" if declared[name].option_strings else name
         hint = getattr(declared[name], "_typehint", None)
-        return f"{flag} must be {_type_name(hint)}" + (f", not '{given[1]}'." if given else ".")
+        return f"{flag} must be {_type_name(hint)}" + (f", not '{_as_written(given[1])}'." if given else ".")
     return " ".join(message.split())
 
 
-def _hint(wrong: str, flags: Iterable[str]) -> str:
+def _hint(wrong: str, declared: dict[str, Action]) -> str:
     """Return the end of a sentence that says what somebody may have meant by a flag, or by a setting of a file."""
     dashes = "--" if wrong.startswith("--") else ""
     plain = wrong.removeprefix("--").lower().replace("-", "_")
-    names = {flag.removeprefix("--") for flag in flags} - {wrong}
+    names = {name for name, action in declared.items() if action.option_strings} - {wrong}
     if (ours := plain if plain in names else OUR_NAMES.get(plain)) in names:
         return f": it is called {dashes}{ours} here."
+    positive = plain.removeprefix("no_")
+    if positive != plain and getattr(declared.get(positive), "_typehint", None) is bool:
+        return f": write {dashes}{positive} false." if dashes else f": write '{positive}: false'."
     near = most_like(plain, names, LIKENESS)
     return f". Did you mean '{dashes}{near}'?" if near else "."
+
+
+def _as_written(value: str) -> str:
+    return {"None": "null", "True": "true", "False": "false"}.get(value, value)
 
 
 def _type_name(hint: object) -> str:

@@ -116,6 +116,15 @@ def test_a_misspelt_flag_is_recognised(wrong, right):
         parse(f"--{wrong}=1")
 
 
+def test_no_before_a_flag_is_false_behind_it():
+    with pytest.raises(UserError, match=r"^There is no flag --no-tune: write --tune false\. All flags:"):
+        parse("--no-tune")
+    with pytest.raises(UserError, match=r"^There is no flag --no-gpus\. Did you mean '--gpus'\?"):
+        parse("--no-gpus")
+    with pytest.raises(UserError, match=r"^--tune must be true or false, not 'null'\."):
+        parse("--tune", "null")
+
+
 @pytest.mark.parametrize("name", FAR)
 def test_where_nothing_is_near_nothing_is_suggested(name, monkeypatch, tmp_path):
     monkeypatch.setattr(other_labs, "project_root", lambda: tmp_path)  # in a lab, homework may have just this flag
@@ -155,7 +164,7 @@ def test_names_of_elsewhere_lead_only_to_flags_that_there_are():
         ),
         (b"\xff\xfe", "holds no settings"),
         (b"\xff\xfe\x00", "is not a YAML file"),
-        (b"lr: \xff", "is not a YAML file"),
+        (b"lr: \xff", "is not a YAML file: it is not text"),
         ("max_epochs: 2001-99-99", "is not a YAML file: month must be in 1..12"),
         ("lr: " + "[" * 3000, "is not a YAML file"),
         ("lr: " + "1" * 5000, "is not a YAML file"),
@@ -164,7 +173,10 @@ def test_names_of_elsewhere_lead_only_to_flags_that_there_are():
         ("lr: !!python/object/apply:os.system [ls]", "is not a YAML file"),
         ("lrr: 1", "'lrr' is not a setting. Did you mean 'lr'?"),
         ("lr: {a: 1}", "--lr must be a number"),
-        ("data_class: [1]", "There is no --data_class '[1]'"),
+        ("data_class: [MNIST]", "--data_class must be a word, not ['MNIST']"),
+        ("lr: .nan", "--lr must be a number, not nan"),
+        ("help: 1", "has a line 'help', which is not a setting"),
+        ("lr.x: 1", "has a line 'lr.x', which is not a setting"),
         ('log_dir: "a\\0b"', "--log_dir is not a path: embedded null byte"),
     ],
 )

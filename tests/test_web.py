@@ -179,6 +179,22 @@ def test_empty_pictures_and_charsets_that_do_not_exist_are_said(model, store):
         assert (status, answer["error"].startswith("The form is malformed")) == (400, True)
 
 
+def test_what_contradicts_itself_or_is_no_answer_to_a_question_is_refused(port):
+    twice = b'--x\r\nContent-Disposition: form-data; name="keep"\r\n\r\n%s\r\n'
+    body = twice % b"true" + twice % b"false" + b"--x--\r\n"
+    status, _, answer = post(port, body, "multipart/form-data; boundary=x")
+    assert (status, answer["error"]) == (400, "The form has the field `keep` more than once.")
+    body, kind = form(picture=encoded(drawing("1")))
+    status, _, answer = post(port, body, kind, path="/predict?preview=maybe")
+    assert (status, answer["error"]) == (422, "`preview` in the address must be true or false.")
+
+
+def test_pages_answer_head_and_files_are_sent_whole(port):
+    for address in ("/", "/docs", "/health", "/static/swagger-ui.css"):
+        status, _, body = say(port, head(address, "HEAD", range="bytes=5-1", connection="close"))
+        assert (status, body) == (200, b"")
+
+
 def test_a_store_that_cannot_be_written_is_said_and_reading_goes_on(model):
     class Full:
         def keep(self, *arguments: object) -> str:
@@ -388,15 +404,17 @@ def test_a_pool_refuses_what_it_cannot_do_and_drops_what_nobody_wants():
     asyncio.run(scene())
 
 
-def test_what_has_waited_too_long_is_refused_and_not_done():
+def test_what_has_waited_too_long_is_refused_in_time_and_not_done():
     async def scene() -> None:
-        pool, made = InferenceQueue(1, 10, wait_timeout_s=0.01), []
-        first = asyncio.create_task(pool.call(time.sleep, 0.1))
+        pool, made, gate = InferenceQueue(1, 10, wait_timeout_s=0.01), [], threading.Event()
+        first = asyncio.create_task(pool.call(gate.wait))
         await asyncio.sleep(0.03)
         with pytest.raises(RequestError) as refused:
             await pool.call(made.append, "late")
         assert refused.value.reason == "waited"
-        await first
+        assert not first.done()  # whoever waits is told while the call before it goes on
+        gate.set()
+        assert await first
         assert not made
 
     asyncio.run(scene())

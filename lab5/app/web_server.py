@@ -83,7 +83,8 @@ def serve(
                 server_header=False,
                 timeout_graceful_shutdown=1,  # s; browsers keep connections open
             )
-            logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it reports only clients that disconnect
+            for library in ("asyncio", "python_multipart"):  # they report only what clients do wrong
+                logging.getLogger(library).setLevel(logging.CRITICAL)
             GracefulServer(settings, service).run(sockets=[listener])
         finally:
             done = service.close()

@@ -1,6 +1,7 @@
 """The flags of a class: exactly those parameters that its constructor takes, or passes on by `**kwargs`."""
 
 import inspect
+import math
 import re
 import sys
 from argparse import Action, ArgumentError
@@ -89,6 +90,8 @@ def check_values(parser: ArgumentParser, settings: Namespace, owners: Owners) ->
             needs_value = default is not None and isinstance(default, PLAIN) and NoneType not in get_args(types[name])
             if value is None and needs_value:
                 raise UserError(f"--{name} of {described(function)} has no value: give one, or leave the line out.")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"--{name} must be a number, not {value}.")
             if isinstance(value, int) and abs(value) > MOST:
                 raise UserError(f"--{name} {value} is too large.")
             if not isinstance(value, PLAIN):

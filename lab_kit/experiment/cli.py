@@ -149,6 +149,9 @@ def _first_stage(arguments: Sequence[str], run_options: Callable) -> tuple[dict[
         raise UserError("--config needs a value.")
     files = [read_config_file(file) for file in vars(given).pop("config")]
     for _, settings in files:
+        for name in names:
+            if isinstance(settings.get(name), list | dict):
+                raise UserError(f"--{name} must be a word, not {settings[name]}.")
         names |= {name: settings[name] for name in names if name in settings}
     names |= vars(given)
     flags = [f"--config={text}" for text, _ in files] + [f"--{name}={value}" for name, value in vars(given).items()]

@@ -78,6 +78,21 @@ class MetricsMiddleware:
             self._metrics.count_request_end(route, status, time.perf_counter() - start)
 
 
+class HeadMiddleware:
+    """ASGI middleware that answers HEAD as GET; the server leaves out the body.
+
+    Args:
+        app: the application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI request."""
+        await self._app(scope | {"method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+
+
 class BusyMiddleware:
     """ASGI middleware that refuses requests to an address while it is busy, before anything is done for them.
 
@@ -130,7 +145,8 @@ def error_handlers(metrics: Metrics) -> dict[type[Exception], object]:
 
     async def wrong_parameter(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return _answer(metrics, 422, f"`{first['loc'][-1]}` in the address is wrong: {first['msg']}.", "invalid")
+        wrong = "must be true or false" if first["type"] == "bool_parsing" else f"is wrong: {first['msg']}"
+        return _answer(metrics, 422, f"`{first['loc'][-1]}` in the address {wrong}.", "invalid")
 
     async def http_error(request: Request, error: HTTPException) -> Response:
         message = STATUS_MESSAGES.get(error.status_code, error.detail).format(method=request.method[:20])

@@ -1,7 +1,6 @@
 """A queue of limited length for calls in threads: what cannot be done in time is refused, and not done late."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -49,14 +48,16 @@ class InferenceQueue:
         """
         if self.full:
             raise too_busy()
-        call = self._threads.submit(self._in_time, time.monotonic() + self._wait_timeout_s, function, *arguments)
+        call = self._threads.submit(function, *arguments)
         self._calls.add(call)
-        return await asyncio.wrap_future(call)
-
-    def _in_time(self, latest: float, function: Callable[..., Any], *arguments: Any) -> Any:
-        if time.monotonic() > latest:
-            raise RequestError(429, "The server is too busy. Try again in a moment.", "waited", 1)
-        return function(*arguments)
+        result = asyncio.wrap_future(call)
+        try:
+            done, _ = await asyncio.wait({result}, timeout=self._wait_timeout_s)
+            if not done and call.cancel():  # it has not begun
+                raise RequestError(429, "The server is too busy. Try again in a moment.", "waited", 1)
+            return await result
+        finally:
+            result.cancel()  # with its call, if the caller was cancelled; otherwise it is done
 
     def _unfinished(self) -> set[Future]:
         self._calls = {call for call in self._calls if not call.done()}

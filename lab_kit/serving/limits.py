@@ -115,5 +115,5 @@ class BodyReceiver:
 
 
 def _body_too_large(max_bytes: int) -> RequestError:
-    message = f"The request is larger than {max_bytes / 1e6:.3g} MB. Send a smaller picture."
+    message = f"The request is larger than {max_bytes / 1e6:.3g} MB. Send a smaller one."
     return RequestError(413, message, "too large")

@@ -80,4 +80,7 @@ async def _form_fields(request: Request, body: bytes) -> dict[str, bytes | str]:
     except (MultiPartException, KeyError, UnicodeError) as error:  # the last of a charset that is none
         reason = getattr(error, "message", "it has no boundary, or one that is no text")
         raise RequestError(400, f"The form is malformed: {reason}", "malformed") from None
+    names = [name for name, _ in form.multi_items()]
+    if twice := next((name for name in names if names.count(name) > 1), None):  # which one is the user's will?
+        raise RequestError(400, f"The form has the field `{twice[:40]}` more than once.", "malformed")
     return {name: await value.read() if isinstance(value, UploadFile) else value for name, value in form.items()}
