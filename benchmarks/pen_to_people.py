@@ -49,7 +49,7 @@ from text_recognizer.data.sentence_generator import SentenceGenerator  # noqa: E
 from text_recognizer.lit_models import CTCLitModel  # noqa: E402
 from text_recognizer.models import CRNN  # noqa: E402
 
-STEPS, BATCH, MAX_LENGTH = 4_400, 32, 40
+STEPS, BATCH, MAX_LENGTH = 3_600, 32, 40
 RECIPE = {"optimizer": "AdamW", "one_cycle_max_lr": 3e-3}
 # Chosen from a grid on imaginary writers' validation lines, augmented three times, with texts that the language
 # model does not know, and not on what people wrote.

@@ -54,10 +54,11 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Plai
     for problem in problems:
         diff.print_diff(console, problem)
     if problems:
-        console.print(f"\n{len(problems)} problems. But for homework, nobody edits labs: `python -m curriculum build`.")
+        console.print(f"\n{len(problems)} problems. Nobody edits labs, but for homework and own classes:")
+        console.print("`python -m curriculum build` makes them anew.")
         return 1
     if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.homework_files(course, lab)]:
-        console.print(f"Homework was seen, and was not compared: {', '.join(done)}")
+        console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")
     sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
     console.print(f"{'But for that, the' if done else 'The'} labs are as built: {sizes}")
     return 0

@@ -20,7 +20,7 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
 
     Args:
         manifest: what to check.
-        strict: homework that somebody has done in the labs is wrong, too.
+        strict: homework and classes of one's own in the labs are wrong, too.
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
@@ -43,10 +43,22 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
 
 
 def homework_files(manifest: Manifest, lab: Lab) -> list[str]:
-    """Return the files of a lab that hold somebody's homework, of this lab or taken along from an earlier one."""
+    """Return the files of a lab that hold somebody's work.
+
+    That is homework, of this lab or taken along from an earlier one; and classes of one's own, made as
+    docs/own_classes.md says: an `__init__.py` with more lines at its end, and new files beside it.
+    """
+    folder, built = manifest.root / lab.folder, snapshot.built_files(manifest, lab)
     may_change = {name for earlier in manifest.labs[: lab.number] for name in earlier.homework}
-    edited = tree.edited_files(manifest.root / lab.folder, snapshot.built_files(manifest, lab))
-    return [name for name in edited if name in may_change]
+    edited = tree.edited_files(folder, built)
+    longer = [
+        name
+        for name in edited
+        if name.endswith("/__init__.py") and (folder / name).read_bytes().startswith(built[name])
+    ]
+    beside = [path.relative_to(folder).as_posix() for name in longer for path in (folder / name).parent.glob("*.py")]
+    own = [name for name in sorted(beside) if name not in built and name not in tree.recorded(folder)]
+    return [name for name in edited if name in may_change] + longer + own
 
 
 def differing(one: Path, two: Path) -> list[str]:
@@ -87,7 +99,7 @@ def _differences(manifest: Manifest, lab: Lab, fresh: Path, expected: list[str])
             problems.append(diff_text(place, there, built, "as it is", "as built"))
     on_disk = [path for part in manifest.canonical for path in files_below(folder / part)]
     unwanted = {path.relative_to(folder).as_posix() for path in on_disk} | tree.recorded(folder).keys()
-    for name in sorted(unwanted - wanted.keys()):
+    for name in sorted(unwanted - wanted.keys() - set(expected)):
         if name in tree.recorded(folder):
             problems.append(f"{lab.folder}/{name} is stale: `python -m curriculum build` removes it.")
         else:

@@ -24,6 +24,11 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
         own = _hand_written(manifest, lab) | snapshot.built_files(manifest, lab) | notebooks.built(manifest, lab)
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
+    # The repository's documentation names all labs, so it stays there, and links lead to it.
+    docs = f"](https://github.com/{manifest.repository}/blob/main/docs/".encode()
+    files |= {
+        name: re.sub(rb"\]\((?:\.\./)+docs/", docs, content) for name, content in files.items() if name.endswith(".md")
+    }
     for pattern in manifest.shared:
         paths = sorted(
             path for path in manifest.root.glob(pattern) if path.is_file() and "__pycache__" not in path.parts

@@ -125,7 +125,7 @@ def test_check_says_that_it_saw_homework_and_is_green_unless_it_is_to_be_strict(
     (course / name).write_text("mine = True\n")
     code, out, _ = tool("check")
     assert code == 0
-    assert f"Homework was seen, and was not compared: {name}\n" in out
+    assert f"Homework or own classes were seen, and not compared: {name}\n" in out
     code, out, _ = tool("check", "--strict")
     assert code == 1
     assert f"--- {name} (as it is)" in out
@@ -139,6 +139,18 @@ def test_check_takes_no_other_edit_for_homework(course, tool, name):
     assert code == 1
     assert f"--- {name} (as it is)" in out
     assert "Homework" not in out
+
+
+def test_check_says_that_it_saw_own_classes_made_as_the_documentation_says(course, tool):
+    package = "lab1/text_recognizer/models"
+    (course / package / "mine.py").write_text("class Mine: ...\n")
+    assert tool("check")[0] == 1  # a file that nothing makes known
+    with (course / package / "__init__.py").open("a") as file:
+        file.write("\nfrom text_recognizer.models.mine import Mine\n")
+    code, out, _ = tool("check")
+    assert code == 0
+    assert f"Homework or own classes were seen, and not compared: {package}/__init__.py, {package}/mine.py\n" in out
+    assert tool("check", "--strict")[0] == 1
 
 
 def test_check_takes_no_missing_build_for_homework(course, tool):
@@ -533,6 +545,14 @@ def test_a_release_has_hand_written_files_but_no_solutions(course, tool, tmp_pat
     assert {"lab1/README.md", "lab1/homework/test_it.py", "data/raw/mnist/metadata.toml", "LICENSE"} <= names.keys()
     assert names["lab1/homework/training_step.py"] != b"words"  # which somebody has solved where it is handed out
     assert not [name for name in names if "lab2" in name or "solutions" in name or "emnist" in name]
+
+
+def test_a_release_leads_to_the_documentation_where_it_is(course, tool, tmp_path):
+    (course / "lab1/README.md").write_text("[Flags](../docs/flags.md#all), [tree](./docs/x), [homework](homework/)\n")
+    assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
+    address = f"https://github.com/{manifest.load(course).repository}/blob/main/docs/flags.md#all"
+    text = (tmp_path / "release/lab1/README.md").read_text()
+    assert text == f"[Flags]({address}), [tree](./docs/x), [homework](homework/)\n"
 
 
 def test_a_release_is_refused_where_it_would_name_a_later_lab(course, tool, tmp_path):

@@ -95,21 +95,21 @@ plt.show()
 # You could try: make one coefficient a little larger, and see what the loss does.
 
 # %%
-nudge = 0.001
+small = 0.001
 for index, name in enumerate(["slope", "intercept"]):
-    nudged = a.clone()
-    nudged[index] += nudge
-    change = mse(x @ nudged, y) - mse(x @ a, y)
+    changed = a.clone()
+    changed[index] += small
+    change = mse(x @ changed, y) - mse(x @ a, y)
     print(
-        f"{name} + {nudge}: the loss changes by {change:+.5f}, which is {change / nudge:+.2f} for each unit of change"
+        f"{name} + {small}: the loss changes by {change:+.5f}, which is {change / small:+.2f} for each unit of change"
     )
 
 # %% [markdown]
 # These two numbers are the **gradient**: how fast the loss grows with each coefficient. Both are negative: larger
 # coefficients make the loss smaller.
 #
-# A network has millions of coefficients. To nudge each would take forever. PyTorch calculates all of the gradient at
-# once, and exactly:
+# A network has millions of coefficients. To try this with each of them would take far too long. PyTorch calculates all
+# of the gradient at once, and exactly:
 
 # %%
 a.requires_grad_()  # from here on, PyTorch keeps a record of everything that is calculated with a
@@ -216,14 +216,14 @@ axes.set(xlabel="x", ylabel="y", xlim=(-1.5, 1.1), title="Step by step, the line
 plt.show()
 
 # %% [markdown]
-# ## The loss is a landscape
+# ## The loss as a surface
 #
-# Two coefficients are a place, and the loss is the height there. Gradient descent is a walk downhill in fog: you see
-# only the slope under your feet.
+# Draw the two coefficients to the right and to the back, and the loss upwards: all possible guesses together are a
+# surface. Gradient descent walks down on it. It never sees the whole surface, only how steep it is where it stands.
 
 
 # %%
-def loss_landscape(slopes, intercepts):
+def loss_surface(slopes, intercepts):
     """Return the loss for every pair of a slope (S,) and an intercept (I,), as (I, S)."""
     b, a = torch.meshgrid(intercepts, slopes, indexing="ij")
     guesses = a[..., None] * x[:, 0] + b[..., None]  # (I, S, n)
@@ -231,7 +231,7 @@ def loss_landscape(slopes, intercepts):
 
 
 slopes, intercepts = torch.linspace(-2, 7, 60), torch.linspace(-1.5, 5.5, 60)
-heights = loss_landscape(slopes, intercepts)
+heights = loss_surface(slopes, intercepts)
 
 figure = plt.figure(figsize=(7.5, 6))
 axes = figure.add_subplot(projection="3d", computed_zorder=False)
@@ -244,7 +244,7 @@ axes.set(
     xlabel="slope",
     ylabel="intercept",
     zlabel="loss",
-    title="The walk goes straight down the bowl, in ever smaller steps",
+    title="The walk goes straight down, in ever smaller steps",
 )
 axes.view_init(elev=55, azim=-70)
 axes.set_zticks([0, 5, 10, 15, 20])
@@ -252,8 +252,8 @@ axes.set_box_aspect(None, zoom=0.88)
 plt.show()
 
 # %% [markdown]
-# Why do the steps become smaller, though the learning rate stays the same? Because the gradient does: the floor of the
-# bowl is flat.
+# Why do the steps become smaller, though the learning rate stays the same? Because the gradient does: near its
+# lowest point the surface is flat.
 #
 # ## The learning rate
 #
@@ -288,11 +288,11 @@ for axes in grid[:, 0]:
 plt.show()
 
 # %% [markdown]
-# You look at the bowl from above; the rings are places of the same loss, the star is the truth. After 30 steps, the
-# first walk has hardly begun. The third jumps from wall to wall, and gets there in spite of it. The fourth jumps a
-# little higher each time, and never comes back.
+# You look at the surface from above; along each ring the loss is the same, and the star is the truth. After 30 steps,
+# the first walk has hardly begun. The third jumps from one side to the other, and gets there in spite of it. The fourth
+# jumps a little higher each time, and never comes back.
 #
-# A network's bowl has millions of dimensions, and you cannot look at it. But you can always look at the loss:
+# A network's loss has millions of coefficients, and you cannot draw its surface. But you can always look at the loss:
 
 # %%
 _, axes = plt.subplots(figsize=(7, 4.2))
@@ -306,7 +306,7 @@ plt.show()
 # ## From the whole set to mini-batches
 #
 # Each step so far looked at all 100 points. With 55,000 pictures, a step like that takes long, and it is only one step.
-# A **mini-batch** is a handful of points, picked at random. Its gradient is a rough estimate of the true one, but it
+# A **mini-batch** is a few points, picked at random. Its gradient is a rough estimate of the true one, but it
 # costs a tenth, and so you get ten steps for the price of one. This is **stochastic gradient descent**, SGD.
 #
 # **Predict before you run:** after each walk has seen all points the same number of times, which one is closer?
@@ -363,7 +363,7 @@ plt.show()
 # | **loss** | how wrong the model is, in one number | mean squared error |
 # | **gradient** | how fast the loss grows with each parameter | `a.grad` |
 # | **learning rate** | how far to step against the gradient | `lr` |
-# | **mini-batch** | the random handful of examples that one step looks at | 10 points |
+# | **mini-batch** | the few examples, picked at random, that one step looks at | 10 points |
 # | **epoch** | every example seen once | 10 mini-batches of 10 |
 # | **SGD** | stochastic gradient descent: steps from mini-batches | `walk_in_batches` |
 #

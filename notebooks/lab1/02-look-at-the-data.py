@@ -152,9 +152,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# The pixels are a hundred times too large, so the gradients are too, and every step is far too long. The loss explodes
-# at once, and the network that is left only guesses. The cure is no smaller learning rate, but to look at the batch: a
-# maximum of 255 means that somebody forgot to normalise.
+# The pixels are a hundred times too large, so the gradients are too, and every step is far too long. The loss becomes
+# huge at once, and from then on the network only guesses. A smaller learning rate would not be the answer. Look at the
+# batch: a maximum of 255 means that somebody forgot to normalise.
 #
 # ## Dataset, DataLoader, DataModule
 #

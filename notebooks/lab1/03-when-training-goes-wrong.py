@@ -2,7 +2,7 @@
 # # When training goes wrong
 #
 # Training fails in four ways, says the lecture: the learning rate is too high, or too low; there are too few epochs, or
-# too many. Each leaves its mark in two curves. Here you make all four mistakes on purpose, so that you know them when
+# too many. Each can be seen in two curves. Here you make all four mistakes on purpose, so that you know them when
 # you meet them.
 #
 # At the end you will be able to
@@ -130,7 +130,7 @@ plt.show()
 
 # %% [markdown]
 # The same sign as before: training above validation. Too few epochs and too low a learning rate look alike. So first
-# train longer. If that takes forever, raise the learning rate. If the loss then explodes, go back.
+# train longer. If that takes too long, raise the learning rate. If the loss then becomes huge, go back.
 #
 # ## Mistake 4: too many epochs
 #
@@ -219,7 +219,7 @@ print(f"measured now: training {loss_now(model, 'train'):.3f}, validation {loss_
 # ## The learning-rate finder
 #
 # Must you try learning rates one by one? No. Start with a tiny one, train a batch, make it a little larger, train the
-# next batch, and so on, until the loss explodes. A hundred batches show it all (Leslie Smith, 2015).
+# next batch, and so on, until the loss becomes huge. A hundred batches show it all (Leslie Smith, 2015).
 
 # %%
 data.splits["train"] = full  # all digits again

@@ -36,7 +36,7 @@ notebook.set_up()
 # As for every dataset of the course: `prepare_data()`, `setup()`, print.
 #
 # NIST's archive has 562 MB, so the notebook begins without it. The characters that you see here are drawn by a program,
-# in the hands of thousands of imaginary writers, and need no network. **On Colab, or with a fast network, write
+# in the handwriting of thousands of imaginary writers, and need no network. **On Colab, or with a fast network, write
 # `SOURCE = "auto"`** and run all cells again: then everything below is about the handwriting of real people.
 
 # %%
@@ -165,16 +165,16 @@ for start in range(0, 256 if FAST else 10_000, 256):
 commonest = pairs.most_common(15)[::-1]
 _, axes = plt.subplots(figsize=(7, 4.8))
 axes.barh([f"{true} read as {read}" for (true, read), _ in commonest], [count for _, count in commonest], color=RED)
-axes.set(xlabel="test pictures", title="The commonest mistakes are between look-alikes")
+axes.set(xlabel="test pictures", title="The commonest mistakes are between characters that look alike")
 axes.grid(axis="y", visible=False)
 plt.show()
 
 # %% [markdown]
 # ## What does a convolution see?
 #
-# The first convolution has 32 filters of 3 by 3 pixels. Each slides over the picture and answers at every place how
-# much what is there looks like itself. These are the filters, as they were learnt. Blue weights want ink, red ones want
-# paper.
+# The first convolution has 32 filters of 3 by 3 pixels. Each slides over the picture. Its output at every place says
+# how much the picture there looks like the filter. These are the filters, as they were learnt. Where a weight is blue,
+# ink makes the output larger; where it is red, ink makes it smaller.
 
 # %%
 filters = network.conv1.conv.weight.detach()  # (32, 1, 3, 3)

@@ -31,8 +31,8 @@ notebook.set_up()
 # The texts come from the Brown corpus: a million words from American books and newspapers of 1961. The generator takes
 # a piece that starts and ends with a whole word.
 #
-# The corpus has 3 MB. Where it is not on disk and cannot be downloaded, the documentation of Python stands in for it,
-# and you are told so.
+# The corpus has 3 MB. Where it is not on disk and cannot be downloaded, the documentation of Python is used in its
+# place, and you are told so.
 
 # %%
 sentences = SentenceGenerator(max_length=16)
@@ -159,8 +159,8 @@ plt.suptitle("Cuts every 28 pixels part characters only where nothing overlaps")
 plt.show()
 
 # %% [markdown]
-# With overlap, the pieces between two cuts hold parts of several characters. So a reader of lines needs more than a
-# reader of characters and a pair of scissors. That is what the next lab is about.
+# With overlap, the pieces between two cuts hold parts of several characters. So to read lines, it is not enough to
+# cut them into pieces and to read each piece as a character. That is what the next lab is about.
 #
 # ## Start and end
 #

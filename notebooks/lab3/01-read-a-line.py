@@ -290,7 +290,7 @@ def in_words(true, read):
 commonest = mistakes.most_common(15)[::-1]
 _, axes = plt.subplots(figsize=(7, 4.8))
 axes.barh([in_words(*column) for column, _ in commonest], [count for _, count in commonest], color=RED)
-axes.set(xlabel="mistakes", title="The commonest mistakes are look-alikes again")
+axes.set(xlabel="mistakes", title="The commonest mistakes are characters that look alike, again")
 axes.grid(axis="y", visible=False)
 plt.show()
 
@@ -334,10 +334,10 @@ axes.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# Two reasons, and two cures:
+# There are two reasons, and for each something helps:
 #
-# - **look-alikes need context**: an LSTM on top of the windows (`--model_class LineCNNLSTM`) lets a window know what
-#   its neighbours have seen;
+# - **characters that look alike need context**: an LSTM on top of the windows (`--model_class LineCNNLSTM`) lets a
+#   window know what its neighbours have seen;
 # - **a network knows what it was shown**: train on more overlap (`--max_overlap 0.5`), and it reads more overlap.
 #
 # ## Try it

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lines as people write
 #
-# `EMNISTLines` puts pictures of single characters side by side, each blown up to the same height. Nobody writes so.
+# `EMNISTLines` puts pictures of single characters side by side, each made as tall as all others. Nobody writes so.
 # Here imaginary writers write whole lines, as people do; a network learns from them; and then it reads a line that
 # **you** wrote.
 #
@@ -70,18 +70,19 @@ written = write_lines([text] * 4, torch.tensor([3, 14, 8, 40]), torch.Generator(
 show_lines([*boxed, *written], ["characters in boxes"] * 2 + ["an imaginary writer"] * 4)
 
 # %% [markdown]
-# Natural lines have letters of different widths and heights; tails hang below the line (`j`, `p`, `y`); a comma is
-# small and low; letters lean, and are joined by some writers; the writing line is not straight.
+# Natural lines have letters of different widths and heights; some letters reach below the line (`j`, `p`, `y`); a comma
+# is small and low; letters lean, and are joined by some writers; the writing line is not straight.
 #
 # ## What makes a writer
 #
-# Each writer is a number. From it come the traits that make a hand: always the same for the same writer. The random
-# numbers of a single letter come on top, so that nobody writes twice the same.
+# Each writer is a number. From it come the numbers that describe this writer's handwriting: how far it leans, how wide
+# its gaps are. They are always the same for the same writer. The random numbers of a single letter come on top, so that
+# nobody writes twice the same.
 
 # %%
-traits = line_style(torch.tensor([3, 14, 8, 40]))
+style = line_style(torch.tensor([3, 14, 8, 40]))
 for name in ("slant", "small", "gap", "join", "nib"):
-    print(f"{name:8}", "  ".join(f"{value:5.2f}" for value in traits[name].tolist()))
+    print(f"{name:8}", "  ".join(f"{value:5.2f}" for value in style[name].tolist()))
 same_writer = write_lines([text] * 3, torch.tensor([14, 14, 14]), torch.Generator().manual_seed(1), 28)
 show_lines(same_writer, ["writer 14"] * 3)
 
@@ -188,8 +189,8 @@ for image, true in zip(hard, to_texts(labels), strict=True):
 # ## Your own line
 #
 # Write one line with a dark pen on white paper, take a photo of it, cut away everything but the line, and save it
-# beside this notebook as `my_line.jpg` (on Colab: the folder symbol on the left). Until there is such a file, an
-# imaginary writer stands in, whom nobody has trained on.
+# beside this notebook as `my_line.jpg` (on Colab: the folder symbol on the left). Until there is such a file, the line
+# of an imaginary writer is read, one that the network has not learned from.
 #
 # The network reads only pictures that look like those it has learned from. Three steps make yours so: **ink** is told
 # from **paper**, whatever the light; the line is **cropped** to its ink and scaled to 48 pixels; and narrow hands are

@@ -64,7 +64,8 @@ def train(name, table=True, **flags):
 # ## A collection, as it comes
 #
 # Six hundred drawings of six things, with planted trouble, and clean drawings by other hands to test with. This is what
-# you get from the web, too, except that here the truth about each file is known. (`truth.csv`: no peeking.)
+# you get from the web, too, except that here the truth about each file is known. (The file `truth.csv` has it. Do not
+# look yet.)
 
 # %%
 practice = place / "practice"
@@ -109,7 +110,7 @@ Picture(place / "grid.png", width=760)
 data
 
 # %% [markdown]
-# **Why are the validation pictures always the same?** They are chosen by lot from the files' names, with a seed of
+# **Why are the validation pictures always the same?** They are chosen at random, from the files' names, with a seed of
 # their own. Whoever compares two models on different validation pictures does not know whether the model got better or
 # the examination easier. That is why a picture stays on its side even when others are removed:
 
@@ -271,8 +272,8 @@ Picture(place / "classes.png", width=620)
 # **Noise or bias?** All wrong labels of this set say the same: drawings of one thing, filed under another. They teach
 # something wrong, consistently; and because the network begins to believe them, some of their losses are low, and the
 # queue shows them late. Draw another set with `noise="random", noise_share=0.06`, where as many drawings lie in any
-# wrong folder. They contradict each other, and the right labels outvote them. In your own data you do not know which it
-# is, until you look.
+# wrong folder. They contradict each other, and there are many more right labels than wrong ones. In your own data you
+# do not know which it is, until you look.
 #
 # ## How many pictures are enough?
 #
@@ -301,7 +302,7 @@ axes.minorticks_off()
 plt.show()
 
 # %% [markdown]
-# ## What ships with the weights
+# ## What is saved with the weights
 #
 # A checkpoint knows the classes in their order, and what must be done to a picture before the network sees it. Without
 # the first it would say *sun* and mean *leaf*; without the second it would see negatives.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Into production
 #
-# A network that reads well in a notebook is half of a product. The other half is here: one folder to ship, a program
-# that reads pictures with it and needs nothing else, an idea of how fast it is and what that depends on, and an eye on
-# what happens after.
+# A network that reads well in a notebook is not yet of use to others. What is missing is here: one folder to give away,
+# a program that reads pictures with it and needs nothing else, measurements of how fast it is and what that depends on,
+# and a way to see whether it still reads well later.
 #
 # At the end you will be able to
 # - say what must travel with the weights, and what happens when it does not;
@@ -184,10 +184,8 @@ print("a round trip in the same city, over the network: 5 to 20 ms; to another c
 # wait for work most of the time.
 #
 # What does make a difference is *what runs the network*. PyTorch's eager mode is made for experiments: for each layer
-# it
-# asks Python what comes next. ONNX Runtime reads the whole graph once, melts batch norm into the convolutions, plans
-# its
-# memory, and then only calculates. Each line of this table was measured in a process of its own:
+# it asks Python what comes next. ONNX Runtime reads the whole graph once, makes convolution and batch norm into one
+# step, plans its memory, and then only calculates. Each line of this table was measured in a process of its own:
 
 # %%
 benchmark(shipped, rounds=1 if FAST else 3, seconds=0.1 if FAST else 2.0, pictures=100 if FAST else 10_000)
@@ -247,9 +245,8 @@ for bits, texts in read.items():
 print(f"They differ on {len(differ)} of {len(truth):,} pictures.")
 
 # %% [markdown]
-# Rounding is noise, and the network was trained with worse: augmentation, dropout, other people's handwriting.
-# Pictures on
-# which the two differ are those on which the network was undecided.
+# Rounding changes each number a little. In training the network met larger changes: augmentation, dropout, many
+# people's handwriting. Pictures on which the two differ are those on which the network was undecided.
 #
 # ## What drift looks like
 #
