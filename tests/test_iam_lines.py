@@ -158,7 +158,7 @@ def test_iam_is_not_downloaded_unless_it_is_asked_for(put_iam, data_root, caplog
     put_iam().unlink()
     caplog.set_level(logging.INFO)
     data = ready()
-    assert data.source_used.startswith("imaginary writers (embedded handwriting, not real); sentences: Python's")
+    assert data.source_used.startswith("imaginary writers (drawn by a program, not real); sentences: Python's")
     assert "THIS IS NOT SMALL IAM" in caplog.text
     assert "Its owners ask everyone to register." in caplog.text
     assert "--source download downloads it" in caplog.text

@@ -33,6 +33,13 @@ def said(network: nn.Module, x: Tensor) -> str | None:
     return shape_errors.explain(error.value)
 
 
+def test_the_layer_that_gives_what_does_not_fit_is_named_too():
+    layers = nn.Sequential(nn.Linear(9, 9), nn.Linear(9, 100), nn.BatchNorm1d(100), nn.ReLU(), nn.Linear(128, 10))
+    line = said(Net(layers), torch.rand(8, 9))
+    assert line.startswith("inner.1.4 of Net (Linear) takes 128 numbers, and is given 100: ")
+    assert line.endswith(" inner.1.1 of Net (Linear) gives 100. Layers count from 0.")
+
+
 @pytest.mark.parametrize(
     ("layer", "shape", "words"),
     [

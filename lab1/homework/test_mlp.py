@@ -53,7 +53,7 @@ def flag(capsys: pytest.CaptureFixture) -> Callable[[str, str, object], None]:
         hint = type(expected).__name__
         assert described, (
             f"--help does not list --{name}. Flags are made from the parameters of MLP.__init__ that have a type: add "
-            f"`{name}: {hint} = ...` to it, in {FILE}. Nothing else is needed."
+            f"`{name}: {hint} = ...` to it, in {FILE}, and a line about it to the docstring."
         )
         assert described[1].strip(), (
             f"--help lists --{name}, but says nothing about it. The words come from the docstring of MLP in {FILE}: "
@@ -131,7 +131,7 @@ def test_dropout_is_a_flag(flag) -> None:
 
 
 def test_dropout_follows_each_hidden_layer_in_training() -> None:
-    """In training, that share of each hidden layer's outputs is set to zero."""
+    """In training, dropout sets that share of each hidden layer's outputs, those of fc3 too, to zero."""
     require_parameter("dropout", "float")
     require_parameter("fc3", "int")
     model = MLP(CONFIG, fc1=400, fc2=400, fc3=400, dropout=0.75)

@@ -34,7 +34,9 @@ def explain(error: BaseException) -> str | None:
     name, shape = _name(layer, modules), "" if given is None else f"({', '.join(map(str, given.shape))})"
     taken, dimension, what = _takes(layer)
     if taken and given is not None and -given.dim() <= dimension < given.dim() and given.shape[dimension] != taken:
-        return f"{name} takes {taken} {what}, and is given {given.shape[dimension]}: its input has the shape {shape}."
+        line = f"{name} takes {taken} {what}, and is given {given.shape[dimension]}: its input has the shape {shape}."
+        giver = _giver(layer, modules, given.shape[dimension])
+        return f"{line} {_name(giver, modules)} gives {given.shape[dimension]}. Layers count from 0." if giver else line
     shaped = f" of shape {shape}" if shape else ""
     if _of_a_library(layer):
         return f"{name} cannot take an input{shaped}: {sentence(str(error))}"
@@ -61,6 +63,16 @@ def _takes(layer: nn.Module) -> tuple[int, int, str]:
         case _NormBase():
             return layer.num_features, 1, "channels"
     return 0, 0, ""
+
+
+def _giver(layer: nn.Module, modules: list[nn.Module], count: int) -> nn.Module | None:
+    """Return the layer whose output of `count` numbers or channels the layer is given: of those before it, in order."""
+    sequence = next((module for module in reversed(modules) if module is not layer), None)
+    before = list(sequence) if isinstance(sequence, nn.Sequential) else []
+    before = before[: before.index(layer)] if layer in before else []
+    gives = [(module, getattr(module, "out_features", getattr(module, "out_channels", None))) for module in before]
+    last = next(((module, size) for module, size in reversed(gives) if size is not None), (None, None))
+    return last[0] if last[1] == count else None
 
 
 def _name(layer: nn.Module, modules: list[nn.Module]) -> str:

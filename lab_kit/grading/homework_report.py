@@ -47,7 +47,9 @@ def same_random_numbers() -> Iterator[None]:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.write_line(f"Checking the homework of {lab_of(session.config).name}. This takes some seconds ...")
+    reporter.write_line(
+        f"Checking the homework of {lab_of(session.config).name}. This takes from some seconds to a few minutes ..."
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -103,7 +105,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if checks:
         write(f"{met} of {len(checks)} requirements are met.", bold=True)
     if failed := [report for report in checks if report.failed]:
-        write("To run the first of the others by itself, with its whole traceback:")
+        write("To run the first empty box by itself, with its whole traceback:")
         write(f"  python -m pytest {folder} -k {_name(failed[0])[1]} --tb=short")
     elif checks and not left_out:
         write("Well done: that is all of it.", green=True)

@@ -99,8 +99,9 @@ axes.margins(x=0.01)
 plt.show()
 
 # %% [markdown]
-# As published, EMNIST has twenty times as many of some characters as of others. The data module leaves out pictures of
-# frequent ones, until none has more than the average had (`balance=True`). The rare ones stay rare.
+# Here all are equal, because a program drew them. EMNIST as published has twenty times as many pictures of some
+# characters as of others. The data module leaves out pictures of frequent ones, until none has more than the average
+# had (`balance=True`). The rare ones stay rare.
 #
 # ## Train a CNN, here
 #
@@ -188,7 +189,7 @@ plt.show()
 
 # %% [markdown]
 # Some have blue on one side and red on the other: edges. Some have a blue line between red ones: strokes. Nobody told
-# them to. What they answer is a **feature map**, a picture of where the filter found what it wants.
+# them to. Their output is a **feature map**: a picture of where the filter found what it looks for.
 
 # %%
 one = images[labels.argmax() : labels.argmax() + 1]  # (1, 1, 28, 28)

@@ -83,7 +83,7 @@ class BaseDataModule(pl.LightningDataModule):
         if self.dataset is None:
             return f"made by {type(self).__name__}"
         raw = RawData.load(self.dataset)
-        return f"{raw.title} ({raw.source})" if real else "pen strokes (embedded handwriting, not real)"
+        return f"{raw.title} ({raw.source})" if real else "pen strokes (drawn by a program, not real)"
 
     # Methods that Lightning calls
 

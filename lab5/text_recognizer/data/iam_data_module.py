@@ -88,7 +88,7 @@ class IAMDataModule(BaseDataModule):
     def source_description(self, real: bool) -> str:
         if real:
             return super().source_description(real)
-        return f"imaginary writers (embedded handwriting, not real); sentences: {self.sentences.source_used}"
+        return f"imaginary writers (drawn by a program, not real); sentences: {self.sentences.source_used}"
 
     def _ready(self) -> bool:
         return super()._ready() or self._file(True).is_file()
