@@ -39,14 +39,14 @@ def search(log_probabilities: Tensor, blank: int, beam_width: int) -> tuple[list
     """Call beam_search, and check the form of what it returns."""
     found = beam_search(log_probabilities, blank, beam_width)
     try:
-        labelling, score = found
+        text, score = found
     except (TypeError, ValueError):
-        raise AssertionError(f"Expected a labelling and its log-probability, and beam_search gave {found!r}.") from None
-    assert all(isinstance(label, int) for label in labelling), (
-        f"The labelling should be a list of class numbers (int), and is {labelling!r}."
+        raise AssertionError(f"Expected a text and its log-probability, and beam_search gave {found!r}.") from None
+    assert all(isinstance(label, int) for label in text), (
+        f"The text should be a list of class numbers (int), and is {text!r}."
     )
-    assert blank not in labelling, f"The labelling {list(labelling)} holds the blank ({blank}). Blanks are not text."
-    return list(labelling), float(score)
+    assert blank not in text, f"The text {list(text)} holds the blank ({blank}). Blanks are not text."
+    return list(text), float(score)
 
 
 def random_windows(windows: int, classes: int, sharpness: float = 1.0) -> Tensor:
@@ -63,24 +63,24 @@ def read_greedily(log_probabilities: Tensor, blank: int) -> list[int]:
     return read_path(log_probabilities.argmax(dim=1).tolist(), blank)
 
 
-def all_labellings(log_probabilities: Tensor, blank: int) -> dict[tuple[int, ...], float]:
-    """Return the log-probability of each labelling there is, from every single path."""
+def all_texts(log_probabilities: Tensor, blank: int) -> dict[tuple[int, ...], float]:
+    """Return the log-probability of each text there is, from every single path."""
     probabilities = log_probabilities.double().exp().tolist()
     sums: dict[tuple[int, ...], float] = defaultdict(float)
     for path in itertools.product(range(len(probabilities[0])), repeat=len(probabilities)):
         product = math.prod(window[label] for window, label in zip(probabilities, path, strict=True))
         sums[tuple(read_path(path, blank))] += product
-    return {labelling: math.log(total) for labelling, total in sums.items()}
+    return {text: math.log(total) for text, total in sums.items()}
 
 
 def test_paths_that_read_the_same_are_added_up() -> None:
     """The probabilities of all paths that read the same are added up."""
     windows = torch.tensor([[0.6, 0.4], [0.6, 0.4]]).log()
-    labelling, _ = search(windows, blank=0, beam_width=4)
-    assert labelling == [1], (
+    text, _ = search(windows, blank=0, beam_width=4)
+    assert text == [1], (
         "Two windows each say 'blank' with probability 0.6 and 'a' with 0.4. The best path is blank-blank (0.36), so "
         "greedy decoding reads nothing. But three paths read as 'a': a-a, a-blank and blank-a, 0.64 together. Expected "
-        f"[1], found {labelling}: add up paths that come to the same prefix, in place of keeping the better one."
+        f"[1], found {text}: add up paths that come to the same prefix, in place of keeping the better one."
     )
 
 
@@ -89,25 +89,25 @@ def test_a_doubled_character_needs_a_blank_between() -> None:
     for path, expected in (((1, 1, 1), [1]), ((1, 0, 1), [1, 1]), ((2, 2, 0, 0, 2, 1), [2, 2, 1]), ((0, 0), [])):
         windows = torch.full((len(path), 3), 0.01)
         windows[range(len(path)), path] = 0.98
-        labelling, _ = search(windows.log(), blank=0, beam_width=10)
-        assert labelling == expected, (
+        text, _ = search(windows.log(), blank=0, beam_width=10)
+        assert text == expected, (
             f"Windows that say {path}, almost surely, with 0 for blank, should read as {expected}, and read as "
-            f"{labelling}. For each prefix keep two sums: paths that end with a blank, and paths that end with the "
+            f"{text}. For each prefix keep two sums: paths that end with a blank, and paths that end with the "
             "last character. The same character once more makes the text longer only behind a blank."
         )
 
 
-def test_a_wide_beam_finds_the_best_labelling() -> None:
-    """A wide beam finds the labelling that is best among all there are."""
+def test_a_wide_beam_finds_the_best_text() -> None:
+    """A wide beam finds the text that is best among all there are."""
     for windows, classes, blank in ((1, 3, 0), (3, 3, 2), (5, 3, 1), (4, 4, 0), (6, 2, 0)) * 4:
         log_probabilities = random_windows(windows, classes)
-        truth = all_labellings(log_probabilities, blank)
+        truth = all_texts(log_probabilities, blank)
         best = max(truth, key=truth.__getitem__)
-        labelling, _ = search(log_probabilities, blank, WIDE)
-        assert tuple(labelling) == best, (
+        text, _ = search(log_probabilities, blank, WIDE)
+        assert tuple(text) == best, (
             f"{windows} windows, {classes} classes, blank {blank}: of all {classes**windows} paths, most probability "
-            f"goes to {list(best)} (log {truth[best]:.3f}), and {labelling} was found "
-            f"(log {truth.get(tuple(labelling), -math.inf):.3f}). With nothing pruned the search must be exact: is a "
+            f"goes to {list(best)} (log {truth[best]:.3f}), and {text} was found "
+            f"(log {truth.get(tuple(text), -math.inf):.3f}). With nothing pruned the search must be exact: is a "
             "way to make a prefix missing, or counted twice?"
         )
 
@@ -118,12 +118,12 @@ def test_a_narrow_beam_finds_it_nearly_always() -> None:
         hits = 0
         for _ in range(100):
             log_probabilities = random_windows(windows, classes)
-            truth = all_labellings(log_probabilities, blank=0)
-            labelling, _ = search(log_probabilities, 0, beam_width)
-            hits += tuple(labelling) == max(truth, key=truth.__getitem__)
+            truth = all_texts(log_probabilities, blank=0)
+            text, _ = search(log_probabilities, 0, beam_width)
+            hits += tuple(text) == max(truth, key=truth.__getitem__)
         assert hits >= 97, (
             f"On 100 small examples ({windows} windows, {classes} classes), beam_width={beam_width} found the best "
-            f"labelling {hits} times; with the right sums it does so 97 times or more. So some prefixes are thought "
+            f"text {hits} times; with the right sums it does so 97 times or more. So some prefixes are thought "
             "worth too much or too little, and the wrong ones are thrown away. A prefix stays itself when a blank "
             "comes, and when its last character comes again behind that same character; behind a blank that character "
             "makes it longer. Are both of its numbers carried on in each case, and added where prefixes meet? At the "
@@ -131,14 +131,14 @@ def test_a_narrow_beam_finds_it_nearly_always() -> None:
         )
 
 
-def test_it_returns_the_log_probability_of_the_labelling() -> None:
-    """It returns the log-probability of that labelling, whatever the width."""
+def test_it_returns_the_log_probability_of_the_text() -> None:
+    """It returns the log-probability of that text, whatever the width."""
     for beam_width in (1, 2, 5, 50):
         log_probabilities = random_windows(30, 8)
-        labelling, score = search(log_probabilities, 0, beam_width)
-        expected = log_probability(labelling, log_probabilities, 0)
+        text, score = search(log_probabilities, 0, beam_width)
+        expected = log_probability(text, log_probabilities, 0)
         assert abs(score - expected) < 1e-3, (
-            f"With beam_width={beam_width}, the score is {score:.4f}, and the labelling's log-probability is "
+            f"With beam_width={beam_width}, the score is {score:.4f}, and the text's log-probability is "
             f"{expected:.4f}. The sum that a narrow beam knows leaves out the paths that were pruned on the way. "
             "log_probability(), in your file, gives the whole sum: use it on what is left at the end."
         )
@@ -148,11 +148,11 @@ def test_it_is_greedy_where_the_network_is_certain() -> None:
     """Where the network is certain, it reads what greedy decoding reads."""
     for beam_width in (1, 3, 20):
         log_probabilities = random_windows(40, 6, sharpness=60.0)
-        labelling, _ = search(log_probabilities, 3, beam_width)
+        text, _ = search(log_probabilities, 3, beam_width)
         expected = read_greedily(log_probabilities, 3)
-        assert labelling == expected, (
+        assert text == expected, (
             f"Where one class has almost all the probability at each window, the best path is all there is. Expected "
-            f"greedy decoding's {expected}, found {labelling} with beam_width={beam_width}."
+            f"greedy decoding's {expected}, found {text} with beam_width={beam_width}."
         )
 
 
@@ -160,11 +160,11 @@ def test_it_is_never_worse_than_greedy_decoding() -> None:
     """It is never worse than greedy decoding, in log-probability."""
     for trial, beam_width in itertools.product(range(40), (1, 2, 4)):
         log_probabilities = random_windows(20, 5, sharpness=1 + trial / 10)
-        labelling, _ = search(log_probabilities, 0, beam_width)
+        text, _ = search(log_probabilities, 0, beam_width)
         greedy = read_greedily(log_probabilities, 0)
-        found, expected = (log_probability(text, log_probabilities, 0) for text in (labelling, greedy))
+        found, expected = (log_probability(one, log_probabilities, 0) for one in (text, greedy))
         assert found >= expected - 1e-6, (
-            f"With beam_width={beam_width}, {labelling} was found (log {found:.3f}), and greedy decoding reads "
+            f"With beam_width={beam_width}, {text} was found (log {found:.3f}), and greedy decoding reads "
             f"{greedy} (log {expected:.3f}). A narrow beam may prune what would have won in the end, so take the "
             "greedy reading into the final choice: score it by log_probability(), like those left in the beam."
         )
@@ -173,9 +173,9 @@ def test_it_is_never_worse_than_greedy_decoding() -> None:
 def test_long_lines_do_not_become_zero() -> None:
     """Long lines are read as well: the search calculates with logs."""
     log_probabilities = random_windows(400, 10)
-    labelling, score = search(log_probabilities, 0, 4)
+    text, score = search(log_probabilities, 0, 4)
     assert math.isfinite(score), (
-        f"400 windows gave {labelling} with a log-probability of {score}. A product of 400 probabilities is too small "
+        f"400 windows gave {text} with a log-probability of {score}. A product of 400 probabilities is too small "
         "for a computer, and becomes 0. Add logs in place of multiplying, and use log(exp(a) + exp(b)), with the "
         "larger one taken out first, in place of adding (torch.logaddexp shows how)."
     )
