@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -103,7 +103,7 @@ class BoxedLines(Dataset):
 
     def __init__(self, sentences: SentenceGenerator, size: int, seed: int) -> None:
         boxes = EMNISTLines(MAX_LENGTH, keep_marks=True, fresh=True, num_train=size, source="pen", seed=seed)
-        boxes.sentences = boxes.writer.sentences = sentences
+        boxes.sentences, boxes.writer = sentences, replace(boxes.writer, sentences=sentences)
         self.lines = boxes._load(real=False)["train"]
 
     def __len__(self) -> int:

@@ -57,7 +57,8 @@ class InferenceQueue:
                 raise RequestError(429, "The server is too busy. Try again in a moment.", "waited", 1)
             return await result
         finally:
-            result.cancel()  # with its call, if the caller was cancelled; otherwise it is done
+            call.cancel()  # if the caller was cancelled and it has not begun; otherwise nothing happens
+            result.cancel()
 
     def _unfinished(self) -> set[Future]:
         self._calls = {call for call in self._calls if not call.done()}
@@ -87,5 +88,6 @@ async def answer_in_time(
             raise RequestError(400, "The client disconnected.", "gone")
         raise RequestError(503, "Reading this picture takes too long. Send a smaller picture.", "too long", 1)
     finally:
-        task.cancel()  # a thread that runs goes on to its end
         watch.cancel()
+        task.cancel()  # a thread that runs goes on to its end
+        await asyncio.wait({task})  # only then will nothing more of it begin
