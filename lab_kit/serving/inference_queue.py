@@ -89,5 +89,5 @@ async def answer_in_time(
         raise RequestError(503, "Reading this picture takes too long. Send a smaller picture.", "too long", 1)
     finally:
         watch.cancel()
-        task.cancel()  # a thread that runs goes on to its end
-        await asyncio.wait({task})  # only then will nothing more of it begin
+        if task.cancel():  # a thread that runs goes on to its end
+            await asyncio.wait({task})  # only then will nothing more of it begin
