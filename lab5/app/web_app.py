@@ -7,18 +7,23 @@ from typing import Any
 import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
 
 from app.prediction_service import PredictionService
 from lab_kit.html_page import template
 from lab_kit.same_origin import ServerNames
 from lab_kit.serving import schemas
-from lab_kit.serving.answers import BusyMiddleware, HeadMiddleware, MetricsMiddleware, described, error_handlers
+from lab_kit.serving.answers import (
+    BusyMiddleware,
+    HeadMiddleware,
+    MetricsMiddleware,
+    WholeFiles,
+    described,
+    error_handlers,
+)
 from lab_kit.serving.limits import OVERHEAD_BYTES, BodyReceiver
 from lab_kit.serving.request_body import check_is_json, check_is_picture, max_body_bytes, parse_json, parse_picture
 from lab_kit.web_security import SecurityMiddleware, page_headers
@@ -154,7 +159,7 @@ def create_app(service: PredictionService, names: ServerNames) -> FastAPI:
             return _json(await service.forget(parse_json(body, schemas.Which)))
 
     app.routes.extend(_drift_routes(service))
-    app.mount("/static", _WholeFiles(directory=STATIC), name="static")
+    app.mount("/static", WholeFiles(directory=STATIC), name="static")
 
     def count_refusal(status: int) -> None:
         service.metrics.count_rejection("forbidden" if status == 403 else "malformed")
@@ -163,17 +168,8 @@ def create_app(service: PredictionService, names: ServerNames) -> FastAPI:
     app.add_middleware(BusyMiddleware, metrics=service.metrics, **busy)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(SecurityMiddleware, names=names, refused=count_refusal)
-    addresses = [route.path for route in app.routes]
-    app.add_middleware(MetricsMiddleware, metrics=service.metrics, routes=addresses)
+    app.add_middleware(MetricsMiddleware, metrics=service.metrics, routes=[route.path for route in app.routes])
     return app
-
-
-class _WholeFiles(StaticFiles):
-    """Files that are always sent whole, so that a wrong `Range` is no error of its own kind."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
-        await super().__call__(scope | {"headers": headers}, receive, send)
 
 
 def _drift_routes(service: PredictionService) -> list[BaseRoute]:

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_kit.errors import UserError
@@ -91,6 +92,15 @@ class HeadMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
         await self._app(scope | {"method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+
+
+class WholeFiles(StaticFiles):
+    """Files that are always sent whole, so that a wrong `Range` is no error of its own kind."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI request."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__(scope | {"headers": headers}, receive, send)
 
 
 class BusyMiddleware:
