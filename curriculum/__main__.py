@@ -55,9 +55,9 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Plai
         diff.print_diff(console, problem)
     if problems:
         console.print(f"\n{len(problems)} problems. Nobody edits labs, but for homework and own classes:")
-        console.print("`python -m curriculum build` makes them anew.")
+        console.print("`python -m curriculum build` writes them again.")
         return 1
-    if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.homework_files(course, lab)]:
+    if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.own_files(course, lab)]:
         console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")
     sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
     console.print(f"{'But for that, the' if done else 'The'} labs are as built: {sizes}")

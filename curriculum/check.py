@@ -29,7 +29,7 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)
         for lab in manifest.labs:
-            expected = [] if strict else homework_files(manifest, lab)
+            expected = [] if strict else own_files(manifest, lab)
             problems += _differences(manifest, lab, fresh / lab.folder, expected) + release.leaks(manifest, lab)
         for one, two in pairwise(manifest.labs):
             problems += [
@@ -42,7 +42,7 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
     return problems
 
 
-def homework_files(manifest: Manifest, lab: Lab) -> list[str]:
+def own_files(manifest: Manifest, lab: Lab) -> list[str]:
     """Return the files of a lab that hold somebody's work.
 
     That is homework, of this lab or taken along from an earlier one; and classes of one's own, made as
