@@ -6,9 +6,9 @@ from PIL import Image
 
 # Pictures are reduced to the area of a square with sides of so many pixels. (A limit for the longer side would leave
 # too few rows of the picture of a single line.)
-BRIGHTNESS_SIDE = 160  # to estimate the brightness of the paper, which changes slowly
-POLARITY_SIDE = 40  # to decide which of ink and paper is darker
+POLARITY_SIDE = 64  # to decide which of ink and paper is darker
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
+FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
 
 
@@ -24,7 +24,7 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
     differences is skewed to the side of the ink: its third moment tells whether ink is lighter or darker.
     """
     small = _coarse(grey, _longest(grey, POLARITY_SIDE))
-    side = min(max(small.shape) // 2, min(small.shape)) | 1  # wider, it would reach over the edge of a shadow
+    side = min(max(small.shape) // 4, min(small.shape)) | 1  # wider, it would reach over the edge of a shadow
     around = cv2.medianBlur(cv2.copyMakeBorder(small, *[side // 2] * 4, cv2.BORDER_REFLECT), side)
     height, width = small.shape
     around = around[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
@@ -35,7 +35,9 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
 def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
     """Return how much darker than the paper each pixel is, and the noise of that measure.
 
-    The brightness of the paper is estimated by a morphological closing, with a window that is wider than any stroke.
+    A stroke has paper on both sides, a shadow on one. So the brightness of the paper is estimated by a morphological
+    closing, with a window that is wider than any stroke: it fills strokes, and leaves the edge of a shadow as it is,
+    however steep. (The two must see the same picture: one that is blurred besides would differ along the edge.)
 
     Args:
         grey: (H, W) uint8, dark ink on light paper.
@@ -44,16 +46,15 @@ def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
         (H, W) float32, the darkness as a share of the paper's brightness: about 0 on the paper, at most 1; and its
         standard deviation on the paper (the grain).
     """
-    small = cv2.GaussianBlur(_coarse(grey, _longest(grey, BRIGHTNESS_SIDE)), (3, 3), 0)
-    side = max(3, int(min(small.shape) * MAX_STROKE_SHARE) | 1)
-    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    paper = cv2.blur(paper, (side // 2 | 1, side // 2 | 1))  # 20 times faster than a Gaussian
-    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    darkness = 1 - grey / cv2.max(paper, DARKEST_PAPER)
+    sharp = grey.astype(np.float32)
+    grain = float(np.median(np.abs(sharp - cv2.GaussianBlur(sharp, (0, 0), 1.5))[::3, ::3])) / max(1.0, np.median(grey))
+    seen = cv2.GaussianBlur(sharp, (0, 0), 1) if grain > FINE_GRAIN else sharp
+    side = max(3, int(min(grey.shape) * MAX_STROKE_SHARE) | 1)
+    paper = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    darkness = 1 - seen / cv2.max(paper, DARKEST_PAPER)
     sample = darkness[::3, ::3]
     middle = np.median(sample)  # above 0, because a closing picks the brightest grains of the paper
-    grain = 1.4826 * float(np.median(np.abs(sample - middle)))
-    return darkness - middle, grain
+    return darkness - middle, 1.4826 * float(np.median(np.abs(sample - middle)))
 
 
 def _coarse(grey: np.ndarray, longest: int) -> np.ndarray:

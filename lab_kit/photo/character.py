@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from lab_kit.photo.groups import one_character
 from lab_kit.photo.ink import extract_ink
+from lab_kit.photo.sheet import straighten
 from lab_kit.photo.strokes import MAX_STROKE, MIN_STROKE, SUPERSAMPLING, downsample, redraw, stroke_width
 
 SIDE = 28  # pixels: the other lengths here are for a picture of this size
@@ -34,6 +36,7 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
 
     Raises:
         NoWriting: there is no ink in the picture.
+        TwoCharacters: there is more than one character.
     """
     written = _close_up(picture)
     mask = (written > 127).astype(np.uint8)
@@ -58,16 +61,19 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
 
 
 def _close_up(picture: Image.Image) -> np.ndarray:
-    """Return the ink of a picture (H, W) uint8; if the character is small in a large picture, of a crop around it."""
-    written = extract_ink(picture)
+    """Return the ink of a character (H, W) uint8; if it is small in a large picture, of a crop around it."""
+    sheet = straighten(picture)
+    written = one_character(extract_ink(sheet))
     left, top, width, height = cv2.boundingRect((written > 127).astype(np.uint8))
-    share, longer = max(picture.size) / max(written.shape), max(width, height)
+    share, longer = max(sheet.size) / max(written.shape), max(width, height)
     if share <= 1 or longer >= MIN_DETAIL:
         return written
     box = [max(0, left - longer), max(0, top - longer), left + width + longer, top + height + longer]
-    return extract_ink(
-        picture.crop([min(round(place * share), side) for place, side in zip(box, 2 * picture.size, strict=True)])
-    )
+    near = sheet.crop([min(round(place * share), side) for place, side in zip(box, 2 * sheet.size, strict=True)])
+    detailed = extract_ink(near)
+    found = cv2.dilate(written[box[1] : box[3], box[0] : box[2]], np.ones((5, 5), np.uint8))
+    detailed[cv2.resize(found, detailed.shape[::-1]) < 128] = 0
+    return detailed if detailed.max(initial=0) > 127 else written
 
 
 def _middle(drawing: np.ndarray, layout: str) -> tuple[float, float]:

@@ -23,8 +23,7 @@ def estimate_skew(ink: np.ndarray) -> float:
         return 0.0
     step = max(1, len(x) // POINTS)
     x, y = x[::step] - x.mean(), y[::step] - y.mean()
-    coarse = _best_angle(x, y, np.arange(-MAX_ANGLE, MAX_ANGLE + 0.5))
-    fine = _best_angle(x, y, coarse + np.arange(-1, 1.01, 0.25))
+    fine = best_angle(x, y, MAX_ANGLE)
     return fine if _concentration(x, y, fine) > MIN_GAIN * _concentration(x, y, 0.0) else 0.0
 
 
@@ -40,13 +39,14 @@ def rotate(ink: np.ndarray, angle: float) -> np.ndarray:
     return cv2.warpAffine(ink, turn, size, flags=cv2.INTER_LINEAR)
 
 
-def _best_angle(x: np.ndarray, y: np.ndarray, angles: np.ndarray) -> float:
-    """Return the one of `angles` (degrees) for which the points are most concentrated in rows."""
-    return float(angles[np.argmax([_concentration(x, y, angle) for angle in angles])])
+def best_angle(x: np.ndarray, y: np.ndarray, most: float, rows: int = 60) -> float:
+    """Return the angle in degrees, at most `most`, at which points are most concentrated in some of so many rows."""
+    coarse = max(np.arange(-most, most + 0.5), key=lambda angle: _concentration(x, y, angle, rows))
+    return float(max(coarse + np.arange(-1, 1.01, 0.25), key=lambda angle: _concentration(x, y, angle, rows)))
 
 
-def _concentration(x: np.ndarray, y: np.ndarray, angle: float) -> float:
+def _concentration(x: np.ndarray, y: np.ndarray, angle: float, rows: int = 60) -> float:
     """Return how concentrated the points are in rows at this angle in degrees: the sum of the squared row sums."""
-    rows = y - x * np.tan(np.radians(angle))
-    rows = ((rows - rows.min()) / max(1.0, np.ptp(y) / 60)).astype(int)
-    return float((np.bincount(rows).astype(float) ** 2).sum())
+    places = y - x * np.tan(np.radians(angle))
+    places = ((places - places.min()) / max(1.0, np.ptp(y) / rows)).astype(int)
+    return float((np.bincount(places).astype(float) ** 2).sum())

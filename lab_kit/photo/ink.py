@@ -7,6 +7,7 @@ from PIL import Image
 from lab_kit.errors import UserError
 from lab_kit.photo.background import dark_on_light, darkness_against_paper, grey_values
 from lab_kit.photo.clutter import remove_rim, remove_specks
+from lab_kit.photo.ruled_lines import remove_ruled_lines
 
 LONGEST = 600  # pixels of the longer side, to which pictures are reduced first
 MIN_DARKNESS = 0.08  # of the paper's brightness: ink is darker than the paper by at least this share,
@@ -34,9 +35,7 @@ def extract_ink(picture: Image.Image, longest: int = LONGEST) -> np.ndarray:
         NoWriting: the page is blank, or there is nothing but noise on it.
     """
     darkness, grain = darkness_against_paper(dark_on_light(grey_values(picture, longest)))
-    if grain > 0.01:
-        darkness = cv2.GaussianBlur(darkness, (0, 0), 1)
-        grain /= 2
+    darkness = remove_ruled_lines(darkness)
     faintest = max(MIN_DARKNESS, MIN_DEVIATIONS * grain)
     mask = remove_rim((darkness > faintest).astype(np.uint8))
     box = _box(mask)

@@ -1,0 +1,72 @@
+"""Take ruled lines away from under the writing, in both directions."""
+
+import cv2
+import numpy as np
+
+from lab_kit.photo.deskew import best_angle
+
+MAX_ANGLE = 12.0  # degrees by which lines may be turned
+AROUND = (-1.2, -0.6, 0.0, 0.6, 1.2)  # degrees from the commonest angle: in perspective, lines are not parallel
+LENGTH = 0.4  # of the picture's width: shorter strokes are writing,
+SPAN = 0.75  # and so is what does not go on over this share of it
+FAINTEST = 0.025  # of the paper's brightness, by which a ruled line is darker
+EVEN = 1.4  # times as dark as in the middle: a darker part of a line is a stroke along it
+POINTS = 4000  # pixels that are looked at to find the angle
+MASK = 0.06  # darkness of these pixels
+
+
+def remove_ruled_lines(darkness: np.ndarray) -> np.ndarray:
+    """Return the darkness of a picture without its ruled lines, and strokes mended where they crossed them.
+
+    The paper is as dark along a line as the line is without writing, so what is written on it is compared with that.
+
+    Args:
+        darkness: (H, W) float32, the share of the paper's brightness that is missing.
+    """
+    without = _without_rows(darkness)
+    return np.ascontiguousarray(_without_rows(np.ascontiguousarray(without.T)).T)
+
+
+def _without_rows(darkness: np.ndarray) -> np.ndarray:
+    """Remove lines that go from left to right."""
+    lines = find_rows(darkness)
+    if not lines.any():
+        return darkness
+    lines = cv2.dilate(lines, np.ones((3, 1), np.uint8))  # with their blurred edges
+    written = 1 - (1 - darkness) / (1 - lines.clip(0, 0.95))
+    below = (lines > 0).astype(np.uint8)
+    thick = int(below.sum() / max(1, (np.diff(below, axis=0) == 1).sum())) | 1
+    mended = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((thick + 4, 1), np.uint8))
+    return np.where(below > 0, mended, darkness)
+
+
+def find_rows(darkness: np.ndarray) -> np.ndarray:
+    """Return how dark lines from left to right are, (H, W) float32, and 0 elsewhere, also where something crosses them.
+
+    A grey opening with a long, thin window keeps of each row what is dark all along it.
+    """
+    height, width = darkness.shape
+    y, x = np.nonzero(darkness > MASK)
+    if len(x) < 2 * width // 3:
+        return np.zeros_like(darkness)
+    step = max(1, len(x) // POINTS)
+    middle = best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(20, height // 3))
+    found = np.zeros_like(darkness)
+    window = np.ones((1, int(LENGTH * width)), np.uint8)
+    thicker = cv2.blur(cv2.dilate(darkness, np.ones((3, 1), np.uint8)), (7, 1))
+    for angle in AROUND:
+        slope = np.tan(np.radians(middle + angle))
+        extra = int(abs(slope) * width) + 1
+        shear = np.float32([[1, 0, 0], [-slope, 1, extra if slope > 0 else 0]])
+        level = cv2.warpAffine(thicker, shear, (width, height + extra), borderMode=cv2.BORDER_REPLICATE)
+        level = cv2.morphologyEx(level, cv2.MORPH_OPEN, window)
+        back = cv2.warpAffine(level, shear, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        found = cv2.max(found, back)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats((found > FAINTEST).astype(np.uint8), connectivity=8)
+    level = np.zeros(count, np.float32)
+    for k in np.flatnonzero(boxes[:, cv2.CC_STAT_WIDTH] >= SPAN * width):
+        if k:
+            left, top, wide, high = boxes[k, :4]
+            part = np.s_[top : top + high, left : left + wide]
+            level[k] = EVEN * np.median(found[part][labels[part] == k])
+    return cv2.min(found, level[labels])

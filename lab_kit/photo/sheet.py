@@ -1,0 +1,82 @@
+"""Find the sheet of paper in a photo, and undo the perspective in which it is seen."""
+
+import cv2
+import numpy as np
+from PIL import Image
+
+SIDE = 320  # pixels of the longer side, to which the picture is reduced to look for the sheet
+SMALLEST, LARGEST = 0.12, 0.97  # of the picture's area
+FILLED = 0.93  # of the quadrilateral that is as bright as paper, and of what is as bright that it covers
+BRIGHTER = 1.1  # times as bright as what lies around it
+RIM = 0.015  # of the picture's longer side: an edge of the sheet that is nearer to the picture's edge is cut off
+INSIDE = 0.01  # of the sheet, at each side, that is left out: its edge is no writing
+TRIES = 8  # levels of brightness that may tell paper from table
+
+
+def straighten(picture: Image.Image) -> Image.Image:
+    """Return the sheet alone, seen from straight above; the picture itself, if there is no sheet on a table in it."""
+    corners = find_sheet(np.asarray(picture.convert("L")))
+    if corners is None:
+        return picture
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    width, height = (max(8, int(max(sides[k], sides[k + 2]))) for k in (0, 1))
+    x, y = INSIDE * width, INSIDE * height
+    target = np.float32([[-x, -y], [width + x, -y], [width + x, height + y], [-x, height + y]])
+    view = cv2.getPerspectiveTransform(corners, target)
+    return Image.fromarray(cv2.warpPerspective(np.asarray(picture), view, (width, height), flags=cv2.INTER_LINEAR))
+
+
+def find_sheet(grey: np.ndarray) -> np.ndarray | None:
+    """Return the corners of a bright sheet on a darker ground, clockwise from the upper left: (4, 2) float32, or None.
+
+    At least three of its edges must be in the picture: a single edge, or two, may be those of a shadow.
+
+    Args:
+        grey: (H, W) uint8.
+    """
+    scale = min(1.0, SIDE / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    window = max(3, min(small.shape) // 12) | 1  # wider than strokes
+    small = cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8)), 5)
+    low, high = np.percentile(small, [2, 98])
+    found = [corners for level in np.linspace(low, high, TRIES + 2)[1:-1] if (corners := _bright_sheet(small, level))]
+    if not found:
+        return None
+    _, corners = max(found, key=lambda item: item[0])
+    return np.float32((corners + 0.5) / scale)
+
+
+def _bright_sheet(small: np.ndarray, level: float) -> tuple[float, np.ndarray] | None:
+    """Return the quadrilateral that is brighter than a level, if that is a sheet: how good it is, and its corners."""
+    bright = cv2.morphologyEx((small > level).astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return None
+    outline = max(outlines, key=cv2.contourArea)
+    corners = _quadrilateral(cv2.convexHull(outline))
+    if corners is None or not SMALLEST < cv2.contourArea(corners) / small.size < LARGEST:
+        return None
+    inside = cv2.fillConvexPoly(np.zeros_like(bright), corners.round().astype(np.int32), 1)
+    around = cv2.dilate(inside, np.ones((9, 9), np.uint8)) - cv2.dilate(inside, np.ones((3, 3), np.uint8))
+    middles = (corners + np.roll(corners, -1, axis=0)) / 2
+    rim = RIM * max(small.shape)
+    seen = ((middles > rim) & (middles < np.array(small.shape[::-1]) - 1 - rim)).all(axis=1).sum()
+    filled = min(bright[inside > 0].mean(), cv2.contourArea(corners) / max(1.0, cv2.contourArea(outline)), 1.0)
+    if seen < 3 or filled < FILLED or not around.any():
+        return None
+    if np.median(small[inside > 0]) < BRIGHTER * np.median(small[around > 0]):
+        return None
+    return cv2.contourArea(corners) * filled**4, corners
+
+
+def _quadrilateral(hull: np.ndarray) -> np.ndarray | None:
+    """Return the four corners of a convex outline, clockwise from the upper left: (4, 2) float32; None without four."""
+    length = cv2.arcLength(hull, True)
+    for tolerance in (0.01, 0.02, 0.03, 0.05):
+        corners = cv2.approxPolyDP(hull, tolerance * length, True)[:, 0].astype(np.float32)
+        if len(corners) == 4:
+            start = int(corners.sum(axis=1).argmin())
+            corners = np.roll(corners, -start, axis=0)
+            clockwise = cv2.contourArea(corners, oriented=True) > 0
+            return corners if clockwise else np.roll(corners[::-1], 1, axis=0)
+    return None
