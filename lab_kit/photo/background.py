@@ -7,6 +7,7 @@ from PIL import Image
 # Pictures are reduced to the area of a square with sides of so many pixels. (A limit for the longer side would leave
 # too few rows of the picture of a single line.)
 POLARITY_SIDE = 64  # to decide which of ink and paper is darker
+CLEARLY = 2.5  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
@@ -21,15 +22,17 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
     """Return the picture with dark ink on light paper: inverted if the ink was lighter than the paper.
 
     Ink covers less area than paper, and differs more from the median of its surroundings. So the distribution of these
-    differences is skewed to the side of the ink: its third moment tells whether ink is lighter or darker.
+    differences is skewed to the side of the ink: its third moment tells whether ink is lighter or darker. Where it says
+    little, as on empty paper with a shadow, the ink is taken to be darker.
     """
     small = _coarse(grey, _longest(grey, POLARITY_SIDE))
     side = min(max(small.shape) // 4, min(small.shape)) | 1  # wider, it would reach over the edge of a shadow
     around = cv2.medianBlur(cv2.copyMakeBorder(small, *[side // 2] * 4, cv2.BORDER_REFLECT), side)
     height, width = small.shape
     around = around[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
-    differences = small.astype(np.float32) - around
-    return 255 - grey if (differences**3).mean() > 0 else grey
+    differences = (small.astype(np.float32) - around) ** 3
+    light, dark = differences[differences > 0].sum(), -differences[differences < 0].sum()
+    return 255 - grey if light > CLEARLY * dark else grey
 
 
 def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:

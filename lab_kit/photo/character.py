@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from lab_kit.photo.groups import one_character
-from lab_kit.photo.ink import extract_ink
+from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten
 from lab_kit.photo.strokes import MAX_STROKE, MIN_STROKE, SUPERSAMPLING, downsample, redraw, stroke_width
 
@@ -15,6 +15,7 @@ SIDE = 28  # pixels: the other lengths here are for a picture of this size
 LONGER_SIDE = {"box": 22.0, "mass": 20.0}  # pixels of the longer side of a character's bounding box
 MARK_RATIO = 3.0  # ink that is shorter than this many stroke widths is a dot or a comma
 MARK_STROKE = 2.5  # pixels, the stroke width of a dot or a comma
+LEAST = 4  # pixels of ink, or the network would see next to nothing
 MIN_DETAIL = 100  # pixels: a character that is smaller in the reduced picture is cut out of the full one
 
 
@@ -35,7 +36,7 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
         (size, size) uint8: ink 255 on paper 0.
 
     Raises:
-        NoWriting: there is no ink in the picture.
+        NoWriting: there is no ink in the picture, or next to none.
         TwoCharacters: there is more than one character.
     """
     written = _close_up(picture)
@@ -57,7 +58,10 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
     x, y = _middle(drawing, layout)
     side = size * SUPERSAMPLING
     move = np.float32([[1, 0, side / 2 - x], [0, 1, side / 2 - y]])
-    return downsample(cv2.warpAffine(drawing, move, (side, side), flags=cv2.INTER_LINEAR))
+    seen = downsample(cv2.warpAffine(drawing, move, (side, side), flags=cv2.INTER_LINEAR))
+    if (seen > 127).sum() < LEAST:
+        raise NoWriting
+    return seen
 
 
 def _close_up(picture: Image.Image) -> np.ndarray:

@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 
 import cv2
 import numpy as np
 
 from lab_kit.errors import UserError
+from lab_kit.photo.ink import NoWriting
 from lab_kit.photo.strokes import stroke_width
 
+SMALLEST = 0.02  # of the picture's longer side: nobody can read what is smaller
 STACKED = 0.6  # of the larger piece: a dot above or below it is no farther away
 BESIDE = 0.15  # of the larger piece: pieces that are side by side are no farther away
 DOT = 3.5  # stroke widths: what is no larger is a dot
 DOTS_APART = 4.0  # of their size: the dots of a colon are no farther apart
 RIVAL = 0.5  # of the dominant group's size: what is as large was written as well
 THICK = 2.2  # times as thick as what was written beside it: a thing, such as a pen or a hole
+SOLID = 0.88  # of its convex hull is covered by a thing
 TALL = 0.55  # of the group's height: two pieces side by side that are both as tall,
 WIDE = 1.2  # and together as wide, per height, are two characters
+ALIKE = 0.6  # of the size of the other: so are two pieces of similar sizes,
+FLAT = 2.5  # stroke widths: that are more than bars
 OVERLAP = 0.25  # of the narrower piece: with more, pieces are one above the other
 
 
@@ -38,6 +43,7 @@ class Piece:
         left, top, right, bottom: its box.
         size: the longer side of its largest connected component, in pixels.
         thickness: of the strokes of that component.
+        solid: whether that component has no hollows, as a pen or a hole has none.
         cut: whether the edge of the picture cuts it off: it was not what the camera was pointed at.
         labels: the numbers of all its components.
     """
@@ -48,8 +54,14 @@ class Piece:
     bottom: int
     size: int
     thickness: float
+    solid: bool
     cut: bool
     labels: tuple[int, ...]
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return self.right - self.left
 
     @property
     def height(self) -> int:
@@ -61,7 +73,7 @@ class Piece:
         larger = max(self, other, key=lambda piece: piece.size)
         return Piece(
             min(self.left, other.left), min(self.top, other.top), max(self.right, other.right),
-            max(self.bottom, other.bottom), larger.size, larger.thickness,
+            max(self.bottom, other.bottom), larger.size, larger.thickness, larger.solid,
             self.cut or other.cut, self.labels + other.labels,
         )  # fmt: skip
 
@@ -73,11 +85,14 @@ def one_character(ink: np.ndarray) -> np.ndarray:
         ink: (H, W) uint8: ink 255 on paper 0; some of it is above 127.
 
     Raises:
+        NoWriting: what there is, is too small.
         TwoCharacters: something else is as large.
     """
     pieces, labels = find_pieces(ink)
-    groups = _without_things(_join(pieces))
-    best = max(groups, key=lambda group: group.size)
+    groups = _without_things(_join([piece for piece in pieces if not (piece.cut and piece.solid)]))
+    best = max(groups, key=lambda group: group.size, default=None)
+    if best is None or best.size < SMALLEST * max(ink.shape):
+        raise NoWriting
     rivals = [group for group in groups if group is not best and group.size >= RIVAL * best.size and not group.cut]
     if rivals:
         raise TwoCharacters(several=len(rivals) > 1)
@@ -94,9 +109,17 @@ def find_pieces(ink: np.ndarray) -> tuple[list[Piece], np.ndarray]:
     pieces = []
     for label, (x, y, width, height, _) in enumerate(boxes[1:], 1):
         part = (labels[y : y + height, x : x + width] == label).astype(np.uint8)
+        outline = np.concatenate(cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])
+        solid = bool(part.sum() > SOLID * cv2.contourArea(cv2.convexHull(outline)))
         cut = min(x, y) <= 1 or x + width >= ink.shape[1] - 1 or y + height >= ink.shape[0] - 1
         pieces.append(
-            Piece(*map(int, (x, y, x + width, y + height, max(width, height))), stroke_width(part), bool(cut), (label,))
+            Piece(
+                *map(int, (x, y, x + width, y + height, max(width, height))),
+                stroke_width(part),
+                solid,
+                bool(cut),
+                (label,),
+            )
         )
     return pieces, labels
 
@@ -128,7 +151,8 @@ def _without_things(groups: list[Piece]) -> list[Piece]:
     kept = [
         group
         for group in groups
-        if all(
+        if not group.solid
+        or all(
             group.thickness < THICK * other.thickness or other.cut or other.size < 0.3 * group.size for other in groups
         )
     ]
@@ -136,11 +160,16 @@ def _without_things(groups: list[Piece]) -> list[Piece]:
 
 
 def _is_double(pieces: Sequence[Piece], group: Piece) -> bool:
-    """Return whether two pieces of a group stand side by side that are each as tall as a character."""
+    """Return whether two pieces of a group stand side by side, or one above the other, that could each be all of it."""
     width = group.right - group.left
-    tall = sorted((piece for piece in pieces if piece.height >= TALL * group.height), key=lambda piece: piece.left)
-    for one, other in pairwise(tall):
-        narrower = min(one.right - one.left, other.right - other.left)
-        if one.right - other.left <= OVERLAP * narrower and width > WIDE * group.height:
+    for one, other in combinations([piece for piece in pieces if piece.size > DOT * piece.thickness], 2):
+        wide, high = sorted((one.width, other.width)), sorted((one.height, other.height))
+        thick = max(one.thickness, other.thickness)
+        beside = min(one.right, other.right) - max(one.left, other.left) <= OVERLAP * wide[0]
+        below = min(one.bottom, other.bottom) - max(one.top, other.top) <= 0
+        alike = wide[0] > max(ALIKE * wide[1], FLAT * thick)
+        if beside and high[0] >= TALL * group.height and (alike or width > WIDE * group.height):
+            return True
+        if below and wide[0] >= TALL * width and high[0] > max(ALIKE * high[1], FLAT * thick):
             return True
     return False

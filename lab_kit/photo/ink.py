@@ -6,12 +6,13 @@ from PIL import Image
 
 from lab_kit.errors import UserError
 from lab_kit.photo.background import dark_on_light, darkness_against_paper, grey_values
-from lab_kit.photo.clutter import remove_rim, remove_specks
+from lab_kit.photo.clutter import remove_rim, remove_shades, remove_specks
 from lab_kit.photo.ruled_lines import remove_ruled_lines
 
 LONGEST = 600  # pixels of the longer side, to which pictures are reduced first
 MIN_DARKNESS = 0.08  # of the paper's brightness: ink is darker than the paper by at least this share,
 MIN_DEVIATIONS = 6  # and by at least this many standard deviations of the paper's grain
+LOW, HIGH = 0.35, 0.6  # of the darkness in the middle of strokes: all of a stroke is darker, and some of it
 
 
 class NoWriting(UserError):
@@ -34,25 +35,18 @@ def extract_ink(picture: Image.Image, longest: int = LONGEST) -> np.ndarray:
     Raises:
         NoWriting: the page is blank, or there is nothing but noise on it.
     """
-    darkness, grain = darkness_against_paper(dark_on_light(grey_values(picture, longest)))
+    grey = dark_on_light(grey_values(picture, longest))
+    darkness, grain = darkness_against_paper(grey)
     darkness = remove_ruled_lines(darkness)
     faintest = max(MIN_DARKNESS, MIN_DEVIATIONS * grain)
-    mask = remove_rim((darkness > faintest).astype(np.uint8))
-    box = _box(mask)
-    mask, part = mask[box], darkness[box]
-    level = _level(part[mask > 0], faintest)
-    written = remove_specks(part * cv2.dilate(mask, np.ones((5, 5), np.uint8)) / level, 0.35, 0.6)
-    if not written.any():
+    mask = remove_shades(remove_rim((darkness > faintest).astype(np.uint8)), grey)
+    level = _level(darkness[mask > 0], faintest)
+    written = remove_specks(darkness * cv2.dilate(mask, np.ones((5, 5), np.uint8)) / level, LOW, HIGH)
+    sharp = remove_shades((written > LOW).astype(np.uint8), grey)
+    if not sharp.any():
         raise NoWriting
-    values = np.zeros(darkness.shape, np.uint8)
-    values[box] = ((written - 0.15) / 0.7 * 255).clip(0, 255).round()
-    return values
-
-
-def _box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Return the bounding box of a mask (H, W) uint8 as slices, with a margin of 4 pixels."""
-    left, top, width, height = cv2.boundingRect(mask)
-    return slice(max(0, top - 4), top + height + 4), slice(max(0, left - 4), left + width + 4)
+    written *= cv2.dilate(sharp, np.ones((3, 3), np.uint8))
+    return ((written - 0.15) / 0.7 * 255).clip(0, 255).round().astype(np.uint8)
 
 
 def _level(darkness: np.ndarray, faintest: float) -> float:

@@ -6,7 +6,7 @@ from PIL import Image
 
 SIDE = 320  # pixels of the longer side, to which the picture is reduced to look for the sheet
 SMALLEST, LARGEST = 0.12, 0.97  # of the picture's area
-FILLED = 0.93  # of the quadrilateral that is as bright as paper, and of what is as bright that it covers
+FILLED = 0.95  # of the quadrilateral that is as bright as paper, and of what is as bright that it covers
 BRIGHTER = 1.1  # times as bright as what lies around it
 RIM = 0.015  # of the picture's longer side: an edge of the sheet that is nearer to the picture's edge is cut off
 INSIDE = 0.01  # of the sheet, at each side, that is left out: its edge is no writing
@@ -66,7 +66,7 @@ def _bright_sheet(small: np.ndarray, level: float) -> tuple[float, np.ndarray] |
         return None
     if np.median(small[inside > 0]) < BRIGHTER * np.median(small[around > 0]):
         return None
-    return cv2.contourArea(corners) * filled**4, corners
+    return cv2.contourArea(corners) * filled**12, corners
 
 
 def _quadrilateral(hull: np.ndarray) -> np.ndarray | None:
