@@ -29,14 +29,19 @@ def estimate_skew(ink: np.ndarray) -> float:
 
 def rotate(ink: np.ndarray, angle: float) -> np.ndarray:
     """Rotate ink (H, W) uint8 counter-clockwise by an angle in degrees; the result is larger, so nothing is cut off."""
-    if abs(angle) < 0.2:
-        return ink
+    return rotate_with_matrix(ink, angle)[0]
+
+
+def rotate_with_matrix(ink: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rotated ink, as `rotate` does, and the matrix (2, 3) that leads to its points."""
     height, width = ink.shape
+    if abs(angle) < 0.2:
+        return ink, np.eye(2, 3)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
     cos, sin = abs(turn[0, 0]), abs(turn[0, 1])
     size = int(width * cos + height * sin) + 1, int(width * sin + height * cos) + 1
     turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
-    return cv2.warpAffine(ink, turn, size, flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(ink, turn, size, flags=cv2.INTER_LINEAR), turn
 
 
 def best_angle(x: np.ndarray, y: np.ndarray, most: float, rows: int = 60) -> float:

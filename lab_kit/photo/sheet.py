@@ -15,15 +15,21 @@ TRIES = 8  # levels of brightness that may tell paper from table
 
 def straighten(picture: Image.Image) -> Image.Image:
     """Return the sheet alone, seen from straight above; the picture itself, if there is no sheet on a table in it."""
+    return straighten_with_view(picture)[0]
+
+
+def straighten_with_view(picture: Image.Image) -> tuple[Image.Image, np.ndarray]:
+    """Return the sheet alone, and the matrix (3, 3) that leads from its points back to those of the picture."""
     corners = find_sheet(np.asarray(picture.convert("L")))
     if corners is None:
-        return picture
+        return picture, np.eye(3)
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     width, height = (max(8, int(max(sides[k], sides[k + 2]))) for k in (0, 1))
     x, y = INSIDE * width, INSIDE * height
     target = np.float32([[-x, -y], [width + x, -y], [width + x, height + y], [-x, height + y]])
     view = cv2.getPerspectiveTransform(corners, target)
-    return Image.fromarray(cv2.warpPerspective(np.asarray(picture), view, (width, height), flags=cv2.INTER_LINEAR))
+    sheet = cv2.warpPerspective(np.asarray(picture), view, (width, height), flags=cv2.INTER_LINEAR)
+    return Image.fromarray(sheet), np.linalg.inv(view)
 
 
 def find_sheet(grey: np.ndarray) -> np.ndarray | None:

@@ -1,0 +1,188 @@
+"""Find the lines of a written page, in the order in which they are read, and where each is in the photo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from lab_kit.photo.deskew import best_angle, rotate_with_matrix
+from lab_kit.photo.ink import NoWriting, extract_ink
+from lab_kit.photo.sheet import straighten_with_view
+
+LONGEST = 1600  # pixels of the longer side, to which pages are reduced
+MAX_ANGLE = 12.0  # degrees by which a page may be turned
+POINTS = 8000  # about so many pixels of ink show by how much
+# Shares of the height of letters:
+ALONG, ACROSS = 2.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
+APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
+LEVEL = 4.0  # a band that is shorter has no slope of its own
+TALLEST = 0.75  # of the ink is in pieces that are no taller than this height
+BAND = 0.4  # of the blurred ink in the middle of the lines around: there is a band
+LEAST = 0.06  # of the ink of a usual line: what has less is a speck
+LOW = 0.3  # of the height of letters: a line is at least as high
+
+
+@dataclass(frozen=True)
+class WrittenLine:
+    """A line of a page.
+
+    Args:
+        ink: (H, W) uint8, the line alone, level.
+        corners: of its box in the photo, (4, 2) float32: columns and rows, clockwise from the upper left.
+    """
+
+    ink: np.ndarray
+    corners: np.ndarray
+
+
+@dataclass(frozen=True)
+class Band:
+    """A part of a line: the columns that it covers, how much ink it has, and its middle, row = start + slope column."""
+
+    labels: frozenset[int]
+    left: float
+    right: float
+    ink: float
+    start: float
+    slope: float
+
+    def row(self, column: float) -> float:
+        """Return the row of its middle."""
+        return self.start + self.slope * column
+
+
+def find_lines(picture: Image.Image) -> list[WrittenLine]:
+    """Return the lines of a photo, from the top.
+
+    Args:
+        picture: a photo or a drawing of a page, or of a single line.
+
+    Raises:
+        NoWriting: there is no ink in the picture.
+    """
+    sheet, view = straighten_with_view(picture)
+    ink = extract_ink(sheet, LONGEST)
+    view = view @ np.diag([sheet.width / ink.shape[1], sheet.height / ink.shape[0], 1.0])
+    y, x = np.nonzero(ink > 127)
+    step = max(1, len(x) // POINTS)
+    level, turn = rotate_with_matrix(ink, best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(60, len(ink) // 6)))
+    view = view @ np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
+    lines = [_cut_out(part, view) for part in _separate(level)]
+    if not lines:
+        raise NoWriting
+    return lines
+
+
+def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """Return the ink of each line, (H, W) uint8, and its slope."""
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats((ink > 127).astype(np.uint8), connectivity=8)
+    tall = _letter_height(boxes[1:])
+    bands = _join(_find_bands(ink, tall), tall)
+    usual = np.median([band.ink for band in bands]) if bands else 0
+    bands = sorted((band for band in bands if band.ink >= LEAST * usual), key=lambda band: band.row(ink.shape[1] / 2))
+    if not bands:
+        return []
+    owner = _owners(labels, boxes, bands, tall)
+    soft = cv2.dilate(owner, np.ones((3, 3), np.uint8))  # with the grey edges of strokes
+    return [(ink * (soft == k), band.slope) for k, band in enumerate(bands, 1) if (owner == k).any()]
+
+
+def _letter_height(boxes: np.ndarray) -> float:
+    """Return the height of tall letters, from the boxes of all pieces of ink."""
+    order = np.argsort(boxes[:, cv2.CC_STAT_HEIGHT])
+    share = np.cumsum(boxes[order, cv2.CC_STAT_AREA]) / boxes[:, cv2.CC_STAT_AREA].sum()
+    return float(boxes[order, cv2.CC_STAT_HEIGHT][np.searchsorted(share, TALLEST)])
+
+
+def _find_bands(ink: np.ndarray, tall: float) -> list[Band]:
+    """Return the bands that words become when they are blurred along the line."""
+    blurred = cv2.GaussianBlur(ink.astype(np.float32), (0, 0), sigmaX=ALONG * tall, sigmaY=max(1, ACROSS * tall))
+    around = cv2.dilate(blurred, np.ones((int(3 * tall) | 1, int(6 * tall) | 1), np.uint8))
+    count, labels = cv2.connectedComponents((blurred > BAND * around).astype(np.uint8), connectivity=8)
+    bands = []
+    for label in range(1, count):
+        y, x = np.nonzero(labels == label)
+        weights = blurred[y, x]
+        written = float(ink[y, x].sum())
+        if not written:
+            continue
+        slope = 0.0
+        if np.ptp(x) > LEVEL * tall:
+            slope, _ = np.polyfit(x, y, 1, w=weights)
+        start = np.average(y, weights=weights) - slope * np.average(x, weights=weights)
+        inked = x[ink[y, x] > 127]
+        if len(inked):
+            bands.append(Band(frozenset([label]), inked.min(), inked.max(), written, float(start), float(slope)))
+    return bands
+
+
+def _join(bands: Sequence[Band], tall: float) -> list[Band]:
+    """Join the bands that go on in one another, the longest first."""
+    lines: list[Band] = []
+    for band in sorted(bands, key=lambda band: -band.ink):
+        middle = (band.left + band.right) / 2
+        near = [line for line in lines if abs(line.row(middle) - band.row(middle)) < APART * tall]
+        if not near:
+            lines.append(band)
+            continue
+        best = min(near, key=lambda line: abs(line.row(middle) - band.row(middle)))
+        lines[lines.index(best)] = Band(
+            best.labels | band.labels, min(best.left, band.left), max(best.right, band.right), best.ink + band.ink,
+            best.start, best.slope,
+        )  # fmt: skip
+    return lines
+
+
+def _owners(labels: np.ndarray, boxes: np.ndarray, bands: Sequence[Band], tall: float) -> np.ndarray:
+    """Return for each pixel the number of the line to which its ink belongs, from 1; 0 without ink: (H, W) uint8.
+
+    A piece of ink belongs to the line that is nearest to its middle. One that reaches from line to line, because a
+    tail touches the next, is cut between them.
+    """
+    height, width = labels.shape
+    columns = np.arange(width)
+    middles = np.stack([band.start + band.slope * columns for band in bands])  # (lines, W)
+    y, x = np.nonzero(labels)
+    nearest = np.abs(middles[:, x] - y).argmin(axis=0)
+    count = len(boxes)
+    votes = np.zeros((count, len(bands)))
+    np.add.at(votes, (labels[y, x], nearest), 1)
+    best = votes.argmax(axis=1)
+    crossed = [
+        boxes[k, cv2.CC_STAT_TOP] < low and boxes[k, cv2.CC_STAT_TOP] + boxes[k, cv2.CC_STAT_HEIGHT] > high
+        for k, (low, high) in enumerate(_reach(boxes, middles))
+    ]
+    owner = np.zeros((height, width), np.uint8)
+    owner[y, x] = 1 + np.where(np.array(crossed)[labels[y, x]], nearest, best[labels[y, x]])
+    return owner
+
+
+def _reach(boxes: np.ndarray, middles: np.ndarray) -> list[tuple[float, float]]:
+    """Return for each piece the middles of the first and the last line that it covers; nothing, if there is only one."""
+    found = []
+    for left, top, wide, high, _ in boxes:
+        rows = middles[:, min(left + wide // 2, middles.shape[1] - 1)]
+        covered = rows[(rows > top) & (rows < top + high)]
+        found.append((covered.min() + 1, covered.max() - 1) if len(covered) > 1 else (-np.inf, np.inf))
+    return found
+
+
+def _cut_out(part: tuple[np.ndarray, float], view: np.ndarray) -> WrittenLine:
+    """Cut a line out of its page and level it.
+
+    Args:
+        part: (H, W) uint8, the ink of the line on the page, and its slope.
+        view: leads from the page to the photo, (3, 3).
+    """
+    ink, slope = part
+    left, top, width, height = cv2.boundingRect((ink > 60).astype(np.uint8))
+    line, turn = rotate_with_matrix(ink[top : top + height, left : left + width], float(np.degrees(np.arctan(slope))))
+    x, y, width, height = cv2.boundingRect((line > 60).astype(np.uint8))
+    corners = np.float32([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
+    shift = np.float64([[1, 0, left], [0, 1, top], [0, 0, 1]])
+    back = view @ shift @ np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
+    return WrittenLine(
+        line[y : y + height, x : x + width], cv2.perspectiveTransform(corners[None], back)[0].astype(np.float32)
+    )
