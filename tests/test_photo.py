@@ -16,10 +16,12 @@ from PIL import Image
 from benchmarks.drawing import STROKES, curve
 from lab_kit.errors import UserError
 from lab_kit.handwriting.pen_strokes import draw_set
-from lab_kit.photo import crop_object, open_picture, prepare_character, prepare_line
+from lab_kit.photo import box_line, crop_object, only_line, open_picture, prepare_character, prepare_line
 from lab_kit.photo.background import dark_on_light, grey_values
 from lab_kit.photo.ink import NoWriting
 from lab_kit.photo.open_picture import LONGEST, ImageLimits, NotAPicture, TooLarge
+from lab_kit.photo.simulation import LOOKS
+from lab_kit.photo.simulation import photograph as photograph_as
 from lab_kit.photo.strokes import stroke_width
 from text_recognizer.data.character_mapping import ALPHANUMERIC
 
@@ -150,16 +152,18 @@ def test_a_dot_stays_small():
 # Lines
 
 
-def test_a_line_of_even_letters_is_only_scaled():
-    letters = np.concatenate([255 - page(name, side=120, pen=9, size=0.9) for name in "ABDEGHNRT"], axis=1)
-    for severity in ("clean", "middle"):
-        photo = open_picture(photograph(letters, np.random.default_rng(0), severity))
-        seen = prepare_line(photo, 28, 896)
-        assert (seen.shape, seen.dtype) == ((28, 896), np.uint8)
-        left, _, width, height = box_of(seen)
-        assert left < 8
-        assert 16 <= height <= 27
-        assert width / height == pytest.approx(9 * 120 / 108, rel=0.25)
+def written_line(names: str = "ABDEGHNRT", side: int = 120) -> np.ndarray:
+    return np.concatenate([255 - page(name, side=side, pen=9, size=0.9) for name in names], axis=1)
+
+
+@pytest.mark.parametrize("look", ["scan", "ballpoint", "hard shadow, 45%", "dark table", "pencil on rules, 1"])
+def test_a_photographed_line_is_level_and_fills_its_height(look):
+    clean = prepare_line(Image.fromarray(255 - np.pad(written_line(), 60)), 48)
+    for seed in range(3):
+        seen = prepare_line(photograph_as(written_line(), LOOKS[look], np.random.default_rng(seed)), 48)
+        assert (len(seen), seen.dtype) == (48, np.uint8)
+        assert seen.shape[1] == pytest.approx(clean.shape[1], rel=0.12)
+        assert likeness(clean, seen) > 0.6, seed
 
 
 def test_the_edge_of_a_shadow_on_a_long_picture_is_no_board():
@@ -169,12 +173,13 @@ def test_the_edge_of_a_shadow_on_a_long_picture_is_no_board():
         assert dark_on_light(grey) is grey, seed
 
 
-def test_small_letters_become_as_large_as_the_others():
+def test_in_boxes_small_letters_become_as_large_as_the_others():
     drawing = np.full((200, 700), 255, np.uint8)
     for k, (name, side) in enumerate((("A", 120), ("e", 70), ("e", 70), ("e", 70), ("e", 70), ("D", 120))):
         part = page(name, pen=9, side=side, size=0.9)
         drawing[150 - side : 150, 20 + 110 * k : 20 + 110 * k + side] = part
-    seen = prepare_line(Image.fromarray(drawing), 28, 896)
+    seen = box_line(only_line(Image.fromarray(drawing)).ink, 28, 896)
+    assert (seen.shape, seen.dtype) == ((28, 896), np.uint8)
     inked = (seen > 100).any(axis=0).astype(np.int8)
     starts, ends = np.flatnonzero(np.diff(inked) == 1) + 1, np.flatnonzero(np.diff(inked) == -1) + 1
     heights = [np.ptp(np.flatnonzero((seen[:, a:b] > 100).any(axis=1))) + 1 for a, b in zip(starts, ends, strict=True)]
@@ -185,12 +190,12 @@ def test_small_letters_become_as_large_as_the_others():
 def test_what_is_no_line_is_said_so():
     two = np.concatenate([np.concatenate([page(name, side=160) for name in "ABDE"], axis=1) for _ in range(2)])
     long = np.concatenate([page("H", side=100) for _ in range(60)], axis=1)
-    with pytest.raises(UserError, match="line"):
-        prepare_line(Image.fromarray(two), 28, 896)
+    with pytest.raises(UserError, match="There are 2 lines"):
+        prepare_line(Image.fromarray(two), 48)
     with pytest.raises(UserError, match="too long: about"):
-        prepare_line(Image.fromarray(long), 28, 896)
+        box_line(only_line(Image.fromarray(long)).ink, 28, 896)
     with pytest.raises(NoWriting):
-        prepare_line(Image.fromarray(np.full((100, 900), 255, np.uint8)), 28, 896)
+        prepare_line(Image.fromarray(np.full((100, 900), 255, np.uint8)), 48)
 
 
 # Things

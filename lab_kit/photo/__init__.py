@@ -2,7 +2,19 @@
 
 from lab_kit.photo.character import prepare_character
 from lab_kit.photo.crop_object import crop_object
-from lab_kit.photo.line import prepare_line
+from lab_kit.photo.line import only_line, prepare_line
+from lab_kit.photo.line_boxes import box_line
 from lab_kit.photo.open_picture import OWN_PICTURE, OWN_WRITING, open_picture
+from lab_kit.photo.page import find_lines
 
-__all__ = ["OWN_PICTURE", "OWN_WRITING", "crop_object", "open_picture", "prepare_character", "prepare_line"]
+__all__ = [
+    "OWN_PICTURE",
+    "OWN_WRITING",
+    "box_line",
+    "crop_object",
+    "find_lines",
+    "only_line",
+    "open_picture",
+    "prepare_character",
+    "prepare_line",
+]

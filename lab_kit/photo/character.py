@@ -39,12 +39,18 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
         NoWriting: there is no ink in the picture, or next to none.
         TwoCharacters: there is more than one character.
     """
-    written = _close_up(picture)
+    seen = draw_character(_close_up(picture), layout, size)
+    if (seen > 127).sum() < LEAST:
+        raise NoWriting
+    return seen
+
+
+def draw_character(written: np.ndarray, layout: Literal["box", "mass"], size: int = 28) -> np.ndarray:
+    """Return the ink of a character, (H, W) uint8 with some above 127, as `prepare_character` does that of a photo."""
     mask = (written > 127).astype(np.uint8)
     left, top, width, height = cv2.boundingRect(mask)
-    written = np.pad(written, 1)[
-        top : top + height + 2, left : left + width + 2
-    ]  # 1 pixel more on each side, for the grey edges
+    # 1 pixel more on each side, for the grey edges
+    written = np.pad(written, 1)[top : top + height + 2, left : left + width + 2]
     stroke, longer = stroke_width(mask), max(width, height)
     unit = SUPERSAMPLING * size / SIDE
     if longer < MARK_RATIO * stroke:
@@ -58,10 +64,7 @@ def prepare_character(picture: Image.Image, layout: Literal["box", "mass"], size
     x, y = _middle(drawing, layout)
     side = size * SUPERSAMPLING
     move = np.float32([[1, 0, side / 2 - x], [0, 1, side / 2 - y]])
-    seen = downsample(cv2.warpAffine(drawing, move, (side, side), flags=cv2.INTER_LINEAR))
-    if (seen > 127).sum() < LEAST:
-        raise NoWriting
-    return seen
+    return downsample(cv2.warpAffine(drawing, move, (side, side), flags=cv2.INTER_LINEAR))
 
 
 def _close_up(picture: Image.Image) -> np.ndarray:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lab_kit.photo.deskew import best_angle, rotate_with_matrix
+from lab_kit.photo.deskew import best_angle, rotate
 from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten_with_view
 
@@ -17,7 +17,7 @@ POINTS = 8000  # about so many pixels of ink show by how much
 # Shares of the height of letters:
 ALONG, ACROSS = 2.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
 APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
-LEVEL = 4.0  # a band that is shorter has no slope of its own
+LEVEL = 4.0  # what is shorter has no slope of its own
 TALLEST = 0.75  # of the ink is in pieces that are no taller than this height
 BAND = 0.4  # of the blurred ink in the middle of the lines around: there is a band
 LEAST = 0.06  # of the ink of a usual line: what has less is a speck
@@ -65,14 +65,22 @@ def find_lines(picture: Image.Image) -> list[WrittenLine]:
     sheet, view = straighten_with_view(picture)
     ink = extract_ink(sheet, LONGEST)
     view = view @ np.diag([sheet.width / ink.shape[1], sheet.height / ink.shape[0], 1.0])
-    y, x = np.nonzero(ink > 127)
-    step = max(1, len(x) // POINTS)
-    level, turn = rotate_with_matrix(ink, best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(60, len(ink) // 6)))
+    level, turn = rotate(ink, _angle(ink))
     view = view @ np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
     lines = [_cut_out(part, view) for part in _separate(level)]
     if not lines:
         raise NoWriting
     return lines
+
+
+def _angle(ink: np.ndarray) -> float:
+    """Return the angle in degrees by which most lines descend to the right; 0 if there are too few letters to say."""
+    _, _, boxes, _ = cv2.connectedComponentsWithStats((ink > 127).astype(np.uint8), connectivity=8)
+    y, x = np.nonzero(ink > 127)
+    if np.ptp(x) < LEVEL * _letter_height(boxes[1:]):
+        return 0.0
+    step = max(1, len(x) // POINTS)
+    return best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(60, len(ink) // 6))
 
 
 def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
@@ -160,7 +168,7 @@ def _owners(labels: np.ndarray, boxes: np.ndarray, bands: Sequence[Band], tall: 
 
 
 def _reach(boxes: np.ndarray, middles: np.ndarray) -> list[tuple[float, float]]:
-    """Return for each piece the middles of the first and the last line that it covers; nothing, if there is only one."""
+    """Return for each piece the middles of the first and the last line that it covers, if there are several."""
     found = []
     for left, top, wide, high, _ in boxes:
         rows = middles[:, min(left + wide // 2, middles.shape[1] - 1)]
@@ -178,7 +186,7 @@ def _cut_out(part: tuple[np.ndarray, float], view: np.ndarray) -> WrittenLine:
     """
     ink, slope = part
     left, top, width, height = cv2.boundingRect((ink > 60).astype(np.uint8))
-    line, turn = rotate_with_matrix(ink[top : top + height, left : left + width], float(np.degrees(np.arctan(slope))))
+    line, turn = rotate(ink[top : top + height, left : left + width], float(np.degrees(np.arctan(slope))))
     x, y, width, height = cv2.boundingRect((line > 60).astype(np.uint8))
     corners = np.float32([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
     shift = np.float64([[1, 0, left], [0, 1, top], [0, 0, 1]])

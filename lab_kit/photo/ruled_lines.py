@@ -11,7 +11,7 @@ LENGTH = 0.4  # of the picture's width: shorter strokes are writing,
 SPAN = 0.75  # and so is what does not go on over this share of it, or from edge to edge
 FAINTEST = 0.025  # of the paper's brightness, by which a ruled line is darker
 EVEN = 1.4  # times as dark as in the middle: a darker part of a line is a stroke along it
-COLUMNS = 120  # to which the picture is reduced
+COLUMN = 4  # pixels: averages over so many show lines as well, and cost less. Letters stand farther apart
 POINTS = 4000  # pixels that are looked at to find the angle
 MASK = 0.06  # darkness of these pixels
 
@@ -52,19 +52,19 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
         return np.zeros_like(darkness)
     step = max(1, len(x) // POINTS)
     middle = best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(20, height // 3))
-    # Averages over several columns show lines as well, and cost less.
+    columns = max(1, width // COLUMN)
     narrow = cv2.dilate(
-        cv2.resize(darkness, (COLUMNS, height), interpolation=cv2.INTER_AREA), np.ones((3, 1), np.uint8)
+        cv2.resize(darkness, (columns, height), interpolation=cv2.INTER_AREA), np.ones((3, 1), np.uint8)
     )
     found = np.zeros_like(narrow)
-    window = np.ones((1, int(LENGTH * COLUMNS)), np.uint8)
+    window = np.ones((1, int(LENGTH * columns)), np.uint8)
     for angle in AROUND:
-        slope = np.tan(np.radians(middle + angle)) * width / COLUMNS
-        extra = int(abs(slope) * COLUMNS) + 1
+        slope = np.tan(np.radians(middle + angle)) * width / columns
+        extra = int(abs(slope) * columns) + 1
         shear = np.float32([[1, 0, 0], [-slope, 1, extra if slope > 0 else 0]])
-        level = cv2.warpAffine(narrow, shear, (COLUMNS, height + extra), borderMode=cv2.BORDER_REPLICATE)
+        level = cv2.warpAffine(narrow, shear, (columns, height + extra), borderMode=cv2.BORDER_REPLICATE)
         level = cv2.morphologyEx(level, cv2.MORPH_OPEN, window)
-        back = cv2.warpAffine(level, shear, (COLUMNS, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        back = cv2.warpAffine(level, shear, (columns, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         found = cv2.max(found, back)
     found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((found > FAINTEST).astype(np.uint8), connectivity=8)
