@@ -12,6 +12,7 @@ from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten_with_view
 
 LONGEST = 1600  # pixels of the longer side, to which pages are reduced
+MOST_ENLARGED = 3.0  # times: a small picture is enlarged, or thin strokes would break
 MAX_ANGLE = 12.0  # degrees by which a page may be turned
 POINTS = 8000  # about so many pixels of ink show by how much
 # Shares of the height of letters:
@@ -63,6 +64,10 @@ def find_lines(picture: Image.Image) -> list[WrittenLine]:
         NoWriting: there is no ink in the picture.
     """
     sheet, view = straighten_with_view(picture)
+    enlarged = min(MOST_ENLARGED, max(1.0, LONGEST / max(sheet.size)))
+    if enlarged > 1:
+        sheet = sheet.resize([round(side * enlarged) for side in sheet.size], Image.Resampling.BICUBIC)
+        view = view @ np.diag([1 / enlarged, 1 / enlarged, 1.0])
     ink = extract_ink(sheet, LONGEST)
     view = view @ np.diag([sheet.width / ink.shape[1], sheet.height / ink.shape[0], 1.0])
     level, turn = rotate(ink, _angle(ink))
