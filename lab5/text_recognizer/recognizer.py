@@ -10,7 +10,7 @@ from lab_kit.datasets.folder_to_csv import read_folder
 from lab_kit.errors import UserError
 from text_recognizer.shipping.backends import Backend, open_network
 from text_recognizer.shipping.model_card import ModelCard
-from text_recognizer.shipping.read_logits import Reading, read_classes, read_lines
+from text_recognizer.shipping.read_logits import Reading, join_lines, read_classes, read_lines
 
 Picture = str | Path | bytes | Image.Image | np.ndarray
 
@@ -97,10 +97,28 @@ class Recognizer:
         _, height, width = self.card.input_dims
         layout = self.card.preprocessing["layout"]
         if layout == "line":
-            return photo.prepare_line(opened, height, width)[None]
+            return photo.box_line(photo.only_line(opened).ink, height, width)[None]
         if layout == "object":
             return photo.crop_object(opened, height)[None]
         return photo.prepare_character(opened, layout, height)[None]
+
+    def read_page(self, picture: Picture) -> Reading:
+        """Read a page line by line; the reading has its lines, each with the corners of its box in the picture.
+
+        Corners are in pixels of the picture as `open_picture` returns it: upright, at most 2,048 a side.
+
+        Raises:
+            UserError: it cannot be read, nothing is written in it, or the model does not read lines.
+        """
+        if self.kind != "line":
+            raise UserError(f"This model reads a {self.kind}, not the lines of a page.")
+        from lab_kit import photo
+
+        source = Path(picture) if isinstance(picture, str) else picture
+        lines = photo.find_lines(photo.open_picture(source, photo.OWN_WRITING))
+        _, height, width = self.card.input_dims
+        readings = self.read(np.stack([photo.box_line(line.ink, height, width)[None] for line in lines]))
+        return join_lines(readings, [line.corners for line in lines])
 
     def read(self, inputs: np.ndarray) -> list[Reading]:
         """Read what `prepare` has returned, or pictures of the training data: (N, C, H, W) uint8 -> N readings.

@@ -19,6 +19,7 @@ POINTS = 8000  # about so many pixels of ink show by how much
 ALONG, ACROSS = 2.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
 APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
 LEVEL = 4.0  # what is shorter has no slope of its own
+COARSE = 16.0  # pixels: words are told apart where letters are no higher
 TALLEST = 0.75  # of the ink is in pieces that are no taller than this height
 BAND = 0.4  # of the blurred ink in the middle of the lines around: there is a band
 LEAST = 0.06  # of the ink of a usual line: what has less is a speck
@@ -42,7 +43,6 @@ class WrittenLine:
 class Band:
     """A part of a line: the columns that it covers, how much ink it has, and its middle, row = start + slope column."""
 
-    labels: frozenset[int]
     left: float
     right: float
     ink: float
@@ -111,23 +111,22 @@ def _letter_height(boxes: np.ndarray) -> float:
 
 def _find_bands(ink: np.ndarray, tall: float) -> list[Band]:
     """Return the bands that words become when they are blurred along the line."""
-    blurred = cv2.GaussianBlur(ink.astype(np.float32), (0, 0), sigmaX=ALONG * tall, sigmaY=max(1, ACROSS * tall))
-    around = cv2.dilate(blurred, np.ones((int(3 * tall) | 1, int(6 * tall) | 1), np.uint8))
+    shrunk = max(1.0, tall / COARSE)
+    small = cv2.resize(ink, None, fx=1 / shrunk, fy=1 / shrunk, interpolation=cv2.INTER_AREA).astype(np.float32)
+    unit = tall / shrunk
+    blurred = cv2.GaussianBlur(small, (0, 0), sigmaX=ALONG * unit, sigmaY=max(1, ACROSS * unit))
+    around = cv2.dilate(blurred, np.ones((int(3 * unit) | 1, int(6 * unit) | 1), np.uint8))
     count, labels = cv2.connectedComponents((blurred > BAND * around).astype(np.uint8), connectivity=8)
     bands = []
     for label in range(1, count):
         y, x = np.nonzero(labels == label)
-        weights = blurred[y, x]
-        written = float(ink[y, x].sum())
-        if not written:
+        weights, inked = blurred[y, x], x[small[y, x] > 127]
+        if not len(inked):
             continue
-        slope = 0.0
-        if np.ptp(x) > LEVEL * tall:
-            slope, _ = np.polyfit(x, y, 1, w=weights)
+        slope = np.polyfit(x, y, 1, w=weights)[0] if np.ptp(x) > LEVEL * unit else 0.0
         start = np.average(y, weights=weights) - slope * np.average(x, weights=weights)
-        inked = x[ink[y, x] > 127]
-        if len(inked):
-            bands.append(Band(frozenset([label]), inked.min(), inked.max(), written, float(start), float(slope)))
+        written = float(small[y, x].sum())
+        bands.append(Band(inked.min() * shrunk, inked.max() * shrunk, written, float(start * shrunk), float(slope)))
     return bands
 
 
@@ -142,7 +141,7 @@ def _join(bands: Sequence[Band], tall: float) -> list[Band]:
             continue
         best = min(near, key=lambda line: abs(line.row(middle) - band.row(middle)))
         lines[lines.index(best)] = Band(
-            best.labels | band.labels, min(best.left, band.left), max(best.right, band.right), best.ink + band.ink,
+            min(best.left, band.left), max(best.right, band.right), best.ink + band.ink,
             best.start, best.slope,
         )  # fmt: skip
     return lines

@@ -1,11 +1,31 @@
 """From logits to readings: the text, its confidence and other guesses, in NumPy alone."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 GUESSES = 5
 OPTIONS = 4  # other characters that are considered at each place of a line
+
+
+Corner = tuple[float, float]  # column and row in the picture, in pixels
+
+
+@dataclass(frozen=True)
+class ReadLine:
+    """A line of a page.
+
+    Args:
+        text: what was read.
+        confidence: as for a line that is read by itself.
+        corners: of its box in the picture, clockwise from the upper left.
+    """
+
+    text: str
+    confidence: float
+    corners: tuple[Corner, Corner, Corner, Corner]
 
 
 @dataclass(frozen=True)
@@ -17,11 +37,13 @@ class Reading:
         confidence: the network's probability for it, 0 to 1; for a line, that all of its characters are right, if
             each were read by itself.
         guesses: the best texts with their probabilities, at most five, best first; the first is what was read.
+        lines: of a page, in the order in which they are read.
     """
 
     text: str
     confidence: float
     guesses: tuple[tuple[str, float], ...]
+    lines: tuple[ReadLine, ...] = ()
 
 
 def read_classes(logits: np.ndarray, names: tuple[str, ...], allowed: np.ndarray) -> list[Reading]:
@@ -56,6 +78,21 @@ def read_lines(
         collapse: whether equal neighbours count once, and `blank` keeps them apart (CTC).
     """
     return [_read_line(row.T, names, allowed, blank, collapse) for row in softmax(logits)]
+
+
+def join_lines(readings: Sequence[Reading], corners: Sequence[Sequence[Corner]]) -> Reading:
+    """Return the reading of a page from those of its lines; it is right if all of them are.
+
+    Args:
+        readings: of the lines, in the order in which they are read.
+        corners: of each line's box in the picture.
+    """
+    lines = tuple(
+        ReadLine(reading.text, reading.confidence, tuple((float(x), float(y)) for x, y in box))
+        for reading, box in zip(readings, corners, strict=True)
+    )
+    text, confidence = "\n".join(line.text for line in lines), math.prod(line.confidence for line in lines)
+    return Reading(text, confidence, ((text, confidence),), lines)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
