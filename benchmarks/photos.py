@@ -206,7 +206,7 @@ def write_page(inks: Sequence[np.ndarray], random: np.random.Generator) -> np.nd
     for k, part in enumerate(parts):
         slope = random.uniform(-0.02, 0.02)
         left, top = int(random.integers(20, 120)), int(LETTER * (0.5 + 1.0 * k))
-        move = np.float32([[1, 0, left], [slope, 1, top + (LETTER // 3 if slope < 0 else 0)]])
+        move = np.float32([[1, 0, left], [slope, 1, top + max(0.0, -slope * part.shape[1])]])
         page = np.maximum(page, cv2.warpAffine(part, move, page.shape[::-1]))
     return page
 

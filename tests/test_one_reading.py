@@ -253,3 +253,24 @@ def test_the_preview_shows_what_the_server_reads(models):
     assert shown.size == (100, 100)
     assert shown.convert("L").getextrema() == (0, 255)  # white ink on black
     assert shown.convert("L").getpixel((5, 5)) == 0
+
+
+# Pages
+
+
+def test_a_page_is_read_line_by_line_and_says_where_each_is(tmp_path):
+    recognizer = Recognizer.load(web_server.ship(tmp_path / "lines", "line"))
+    rows = []
+    for signs in ("10", "0101", "1"):
+        row = Image.new("L", (900, 220), 255)
+        for place, sign in enumerate(signs):
+            row.paste(web_server.drawing(sign, 200), (20 + 210 * place, 10))
+        rows.append(row)
+    page = Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
+    reading = recognizer.read_page(page)
+    assert [line.text for line in reading.lines] == [recognizer.predict(row).text for row in rows]
+    assert reading.text == "\n".join(line.text for line in reading.lines)
+    for k, line in enumerate(reading.lines):
+        assert all(0 <= x <= 900 and 220 * k <= y <= 220 * (k + 1) for x, y in line.corners)
+    with pytest.raises(UserError, match="not the lines of a page"):
+        Recognizer.load(web_server.ship(tmp_path / "characters")).read_page(page)

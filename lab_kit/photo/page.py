@@ -16,12 +16,12 @@ MOST_ENLARGED = 3.0  # times: a small picture is enlarged, or thin strokes would
 MAX_ANGLE = 12.0  # degrees by which a page may be turned
 POINTS = 8000  # about so many pixels of ink show by how much
 # Shares of the height of letters:
-ALONG, ACROSS = 2.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
+ALONG, ACROSS = 1.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
 APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
 LEVEL = 4.0  # what is shorter has no slope of its own
 COARSE = 16.0  # pixels: words are told apart where letters are no higher
 TALLEST = 0.75  # of the ink is in pieces that are no taller than this height
-BAND = 0.4  # of the blurred ink in the middle of the lines around: there is a band
+BAND = 0.3  # of the blurred ink in the middle of the lines around: there is a band
 LEAST = 0.06  # of the ink of a usual line: what has less is a speck
 LOW = 0.3  # of the height of letters: a line is at least as high
 
@@ -49,8 +49,8 @@ class Band:
     start: float
     slope: float
 
-    def row(self, column: float) -> float:
-        """Return the row of its middle."""
+    def row(self, column: float | np.ndarray) -> float | np.ndarray:
+        """Return the row of its middle at a column, or at several."""
         return self.start + self.slope * column
 
 
@@ -97,7 +97,7 @@ def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     bands = sorted((band for band in bands if band.ink >= LEAST * usual), key=lambda band: band.row(ink.shape[1] / 2))
     if not bands:
         return []
-    owner = _owners(labels, boxes, bands, tall)
+    owner = _owners(labels, boxes, bands)
     soft = cv2.dilate(owner, np.ones((3, 3), np.uint8))  # with the grey edges of strokes
     return [(ink * (soft == k), band.slope) for k, band in enumerate(bands, 1) if (owner == k).any()]
 
@@ -147,38 +147,23 @@ def _join(bands: Sequence[Band], tall: float) -> list[Band]:
     return lines
 
 
-def _owners(labels: np.ndarray, boxes: np.ndarray, bands: Sequence[Band], tall: float) -> np.ndarray:
+def _owners(labels: np.ndarray, boxes: np.ndarray, bands: Sequence[Band]) -> np.ndarray:
     """Return for each pixel the number of the line to which its ink belongs, from 1; 0 without ink: (H, W) uint8.
 
-    A piece of ink belongs to the line that is nearest to its middle. One that reaches from line to line, because a
-    tail touches the next, is cut between them.
+    A piece of ink belongs to the line to which most of it is nearest. One that covers the middles of several lines,
+    because a tail touches the next, is cut between them.
     """
-    height, width = labels.shape
-    columns = np.arange(width)
-    middles = np.stack([band.start + band.slope * columns for band in bands])  # (lines, W)
+    middles = np.stack([band.row(np.arange(labels.shape[1])) for band in bands])  # (lines, W)
     y, x = np.nonzero(labels)
-    nearest = np.abs(middles[:, x] - y).argmin(axis=0)
-    count = len(boxes)
-    votes = np.zeros((count, len(bands)))
-    np.add.at(votes, (labels[y, x], nearest), 1)
-    best = votes.argmax(axis=1)
-    crossed = [
-        boxes[k, cv2.CC_STAT_TOP] < low and boxes[k, cv2.CC_STAT_TOP] + boxes[k, cv2.CC_STAT_HEIGHT] > high
-        for k, (low, high) in enumerate(_reach(boxes, middles))
-    ]
-    owner = np.zeros((height, width), np.uint8)
-    owner[y, x] = 1 + np.where(np.array(crossed)[labels[y, x]], nearest, best[labels[y, x]])
+    piece, nearest = labels[y, x], np.abs(middles[:, x] - y).argmin(axis=0)
+    votes = np.zeros((len(boxes), len(bands)), np.int64)
+    np.add.at(votes, (piece, nearest), 1)
+    left, top, wide, high = boxes[:, :4].T
+    rows = middles[:, np.minimum(left + wide // 2, labels.shape[1] - 1)]
+    several = ((rows > top) & (rows < top + high)).sum(axis=0) > 1
+    owner = np.zeros(labels.shape, np.uint8)
+    owner[y, x] = 1 + np.where(several[piece], nearest, votes.argmax(axis=1)[piece])
     return owner
-
-
-def _reach(boxes: np.ndarray, middles: np.ndarray) -> list[tuple[float, float]]:
-    """Return for each piece the middles of the first and the last line that it covers, if there are several."""
-    found = []
-    for left, top, wide, high, _ in boxes:
-        rows = middles[:, min(left + wide // 2, middles.shape[1] - 1)]
-        covered = rows[(rows > top) & (rows < top + high)]
-        found.append((covered.min() + 1, covered.max() - 1) if len(covered) > 1 else (-np.inf, np.inf))
-    return found
 
 
 def _cut_out(part: tuple[np.ndarray, float], view: np.ndarray) -> WrittenLine:

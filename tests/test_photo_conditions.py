@@ -1,0 +1,214 @@
+"""Photos as phones take them: what is written is found whatever it is written on, and nothing where nothing is."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photographed import enlarge
+from PIL import Image
+from test_photo import likeness, page
+
+from lab_kit.errors import UserError
+from lab_kit.handwriting.pen_strokes import draw_set
+from lab_kit.photo import find_lines, only_line, prepare_character
+from lab_kit.photo.groups import TwoCharacters, find_pieces, one_character
+from lab_kit.photo.ink import NoWriting, extract_ink
+from lab_kit.photo.page import MOST_ENLARGED
+from lab_kit.photo.ruled_lines import remove_ruled_lines
+from lab_kit.photo.sheet import find_sheet, straighten
+from lab_kit.photo.simulation import LOOKS, photograph, photograph_with_truth, wood
+
+HARD = ("pencil on rules, 1", "pencil on squares", "hard shadow, 60%", "hard shadow on rules", "wood", "light table",
+        "screenshot", "a stray dot", "punched holes", "a pen beside", "a finger", "near the edge")  # fmt: skip
+EMPTY = ("ballpoint", "pencil on rules, 1", "pencil on squares", "hard shadow, 60%", "hard shadow on rules", "wood",
+         "dark table", "a finger", "blackboard", "bad camera")  # fmt: skip
+
+
+def save(path: Path, *pictures: np.ndarray) -> None:
+    """Keep pictures of before and after, side by side, with the output of the test."""
+    grey = [np.asarray(Image.fromarray(picture).convert("L").resize((300, 300))) for picture in pictures]
+    Image.fromarray(np.concatenate(grey, axis=1)).save(path)
+
+
+@pytest.fixture(scope="module")
+def inks() -> list[np.ndarray]:
+    """Characters at the size that they have in a photo."""
+    images, _ = draw_set("AKRe5j4HB2Xi", 12, range(2_000_000, 2_000_100), seed=3, layout="box")
+    return [enlarge(image, 8) for image in images.numpy()]
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_a_character_is_found_whatever_is_around_it(inks, name, tmp_path):
+    for seed, ink in enumerate(inks[:4]):
+        clean = prepare_character(Image.fromarray(255 - np.pad(ink, 60)), "box")
+        photo = photograph(ink, LOOKS[name], np.random.default_rng(seed))
+        seen = prepare_character(photo, "box")
+        save(tmp_path / f"{seed}.png", np.asarray(photo), seen)
+        assert likeness(clean, seen) > 0.75, seed
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_nothing_is_found_where_nothing_is_written(name):
+    for seed in range(3):
+        with pytest.raises(NoWriting):
+            prepare_character(
+                photograph(np.zeros((220, 220), np.uint8), LOOKS[name], np.random.default_rng(seed)), "box"
+            )
+
+
+def test_wood_is_no_writing():
+    board = (230 * wood((500, 700), np.random.default_rng(0))).clip(0, 255).astype(np.uint8)
+    with pytest.raises(NoWriting):
+        prepare_character(Image.fromarray(board), "box")
+
+
+@pytest.mark.parametrize("name", ["scan", "ballpoint", "hard shadow, 60%", "blackboard", "pencil on rules, 0.67"])
+def test_the_ink_is_where_it_was_written(inks, name, tmp_path):
+    for seed, ink in enumerate(inks[:4]):
+        photo, truth = photograph_with_truth(ink, LOOKS[name], np.random.default_rng(seed))
+        found = cv2.resize(extract_ink(photo), truth.shape[::-1]) > 127
+        save(tmp_path / f"{seed}.png", np.asarray(photo), 255 * found.astype(np.uint8))
+        assert (found & (truth > 127)).sum() > 0.7 * (found | (truth > 127)).sum(), seed
+
+
+def test_a_photo_is_the_same_again_for_the_same_seed(inks):
+    for look in LOOKS.values():
+        one, other = (photograph(inks[0], look, np.random.default_rng(4)) for _ in range(2))
+        assert one.tobytes() == other.tobytes()
+        assert one.mode == "RGB"
+
+
+# The sheet
+
+
+def test_a_sheet_on_a_table_is_seen_from_above(inks, tmp_path):
+    look = dataclasses.replace(LOOKS["dark table"], tilt=0.08, turn=10.0)
+    photo = photograph(np.zeros_like(inks[0]), look, np.random.default_rng(1))
+    sheet = straighten(photo)
+    save(tmp_path / "sheet.png", np.asarray(photo), np.asarray(sheet))
+    assert np.asarray(sheet.convert("L")).min() > 100
+
+
+@pytest.mark.parametrize("name", ["ballpoint", "hard shadow, 60%", "cream paper, soft shadow", "blackboard"])
+def test_without_a_table_there_is_no_sheet_to_cut_out(inks, name):
+    for seed in range(4):
+        photo = photograph(inks[seed], LOOKS[name], np.random.default_rng(seed))
+        assert find_sheet(np.asarray(photo.convert("L"))) is None
+
+
+# Ruled lines
+
+
+def test_lines_go_and_strokes_across_them_stay(tmp_path):
+    darkness = np.zeros((300, 400), np.float32)
+    for row in range(30, 300, 45):
+        cv2.line(darkness, (0, row), (399, row + 12), 0.4, 2)
+    ruled = darkness.copy()
+    cv2.line(darkness, (200, 60), (215, 240), 0.5, 9)
+    after = remove_ruled_lines(darkness)
+    save(tmp_path / "lines.png", *(np.uint8(255 * value.clip(0, 1)) for value in (darkness, after)))
+    stroke = np.zeros_like(darkness)
+    cv2.line(stroke, (200, 62), (215, 238), 1.0, 3)
+    assert remove_ruled_lines(ruled).max() < 0.1
+    assert np.quantile(after[stroke > 0], 0.02) > 0.2
+    assert (after > 0.2)[:, :180].sum() == 0
+
+
+# Which ink is meant
+
+
+def drawn(*strokes: tuple[str, tuple[int, ...]]) -> np.ndarray:
+    ink = np.zeros((300, 300), np.uint8)
+    for kind, (x, y, *more) in strokes:
+        if kind == "dot":
+            cv2.circle(ink, (x, y), *(more or [8]), 255, -1)
+        else:
+            cv2.line(ink, (x, y), tuple(more), 255, 12)
+    return ink
+
+
+@pytest.mark.parametrize(
+    ("name", "ink"),
+    {
+        "i": drawn(("line", (150, 120, 150, 240)), ("dot", (155, 70))),
+        "!": drawn(("line", (150, 60, 150, 190)), ("dot", (150, 235))),
+        "=": drawn(("line", (80, 130, 220, 130)), ("line", (80, 185, 220, 185))),
+        ":": drawn(("dot", (150, 120)), ("dot", (150, 180))),
+    }.items(),
+)
+def test_parts_of_a_character_stay_together(name, ink):
+    assert len(find_pieces(one_character(ink))[0]) == 2, name
+
+
+def test_two_characters_are_refused_and_what_lies_beside_one_is_left_out():
+    for pair in (("A", "A"), ("4", "R"), ("1", "7")):
+        both = np.concatenate([page(name) for name in pair], axis=1)
+        with pytest.raises(TwoCharacters, match="There are two characters here: ") as refused:
+            prepare_character(Image.fromarray(both), "box")
+        assert "\n" not in str(refused.value)
+    with pytest.raises(TwoCharacters, match="several"):
+        prepare_character(Image.fromarray(np.concatenate([page(name) for name in "ABD"], axis=1)), "box")
+    with_dot = drawn(("line", (150, 60, 150, 190)), ("dot", (280, 30, 5)))
+    assert len(find_pieces(one_character(with_dot))[0]) == 1
+
+
+# Pages
+
+
+def written_page(rows: int, slopes: list[float], gap: int = 78) -> np.ndarray:
+    """Lines of capitals, each a letter shorter than the one before."""
+    sheet = np.zeros((gap * rows + 140, 900), np.uint8)
+    for k, slope in enumerate(slopes):
+        line = np.concatenate([255 - page(name, side=60, pen=5, size=0.85) for name in "ABDEGHNRT3745"[k:]], axis=1)
+        move = np.float32([[1, 0, 40], [slope, 1, 40 + gap * k + max(0.0, -slope * 600)]])
+        sheet = np.maximum(sheet, cv2.warpAffine(line, move, sheet.shape[::-1]))
+    return sheet
+
+
+@given(turn=st.floats(-9, 9), seed=st.integers(0, 5))
+@settings(max_examples=4)
+def test_lines_are_found_in_order_at_any_slope(turn, seed):
+    random = np.random.default_rng(seed)
+    sheet = written_page(5, list(random.uniform(-0.02, 0.02, 5)))
+    look = dataclasses.replace(LOOKS["ballpoint"], turn=0.0, tilt=0.01, margin=0.3)
+    sheet = np.pad(sheet, 100)
+    matrix = cv2.getRotationMatrix2D((sheet.shape[1] / 2, sheet.shape[0] / 2), turn, 1.0)
+    photo = photograph(cv2.warpAffine(sheet, matrix, sheet.shape[::-1]), look, random)
+    lines = find_lines(photo)
+    assert len(lines) == 5
+    widths = [line.ink.shape[1] for line in lines]
+    assert widths == sorted(widths, reverse=True)  # each is one letter shorter than the one before
+    middles = [line.corners.mean(axis=0)[1] for line in lines]
+    assert middles == sorted(middles)
+    assert all((line.corners > -20).all() and (line.corners < np.array(photo.size) + 20).all() for line in lines)
+
+
+def test_a_tail_that_touches_the_next_line_is_cut_off():
+    sheet = written_page(2, [0.0, 0.0])
+    cv2.line(sheet, (190, 78), (190, 138), 255, 5)
+    lines = find_lines(Image.fromarray(255 - sheet))
+    assert len(lines) == 2
+    assert all(line.ink.shape[0] < 1.3 * 78 * MOST_ENLARGED for line in lines)
+
+
+def test_corners_lead_back_to_the_photo():
+    ink = written_page(1, [0.0])[:180]
+    photo, truth = photograph_with_truth(
+        ink, dataclasses.replace(LOOKS["dark table"], turn=6.0), np.random.default_rng(2)
+    )
+    y, x = np.nonzero(truth > 127)
+    corners = only_line(photo).corners
+    inside = [
+        cv2.pointPolygonTest(corners, (float(a), float(b)), True) > -12 for a, b in zip(x[::50], y[::50], strict=True)
+    ]
+    assert np.mean(inside) > 0.98
+    assert cv2.contourArea(corners) < 3 * cv2.contourArea(cv2.convexHull(np.stack([x, y], 1).astype(np.int32)))
+
+
+def test_several_lines_are_no_line():
+    with pytest.raises(UserError, match="There are 3 lines"):
+        only_line(Image.fromarray(255 - written_page(3, [0.0] * 3)))
