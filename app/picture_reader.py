@@ -4,6 +4,7 @@ import base64
 import io
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ from lab_kit.serving.inference_queue import InferenceQueue
 from lab_kit.serving.limits import RequestLimits
 from lab_kit.serving.metrics import Metrics
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.shipping.read_logits import Reading
+from text_recognizer.shipping.read_logits import Reading, join_lines
 
 MAX_SMALL_PIXELS = 1_000_000  # larger pictures are decoded by a separate thread
 MAX_WAITING_PHOTOS = 8  # large pictures that can wait for that thread
@@ -28,8 +29,8 @@ class Prediction:
 
     Args:
         opened: the picture as the server has read it: upright, and what is transparent on a ground.
-        seen: (C, H, W) uint8, the input of the network.
-        reading: the text, its confidence and other guesses.
+        seen: (C, H, W) uint8, the input of the network; of a page, its lines one below the other.
+        reading: the text, its confidence and other guesses; of a page, its lines.
         milliseconds: from decoding the picture to the reading.
     """
 
@@ -50,10 +51,23 @@ class Prediction:
             text=self.reading.text,
             confidence=round(self.reading.confidence, 4),
             guesses=[{"text": text, "confidence": round(share, 4)} for text, share in self.reading.guesses],
+            lines=self._lines() or None,
             seen=_png_data_url(array_to_look_at(self.seen.transpose(1, 2, 0))),
             milliseconds=round(self.milliseconds, 2),
             model=digest,
         )
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Return the lines of a page, their corners as shares of the picture's sides."""
+        size = np.array(self.opened.size)
+        return [
+            {
+                "text": line.text,
+                "confidence": round(line.confidence, 4),
+                "corners": (np.array(line.corners) / size).clip(0, 1).round(4).tolist(),
+            }
+            for line in self.reading.lines
+        ]
 
 
 class PictureReader:
@@ -109,12 +123,24 @@ class PictureReader:
     def _read(self, picture: bytes) -> Prediction:
         start = time.perf_counter()
         opened = open_picture(picture, self._limits)
-        seen = self.recognizer.prepare(opened)
+        if self.recognizer.kind == "line":
+            inputs, corners = self.recognizer.prepare_page(opened)
+        else:
+            inputs, corners = [self.recognizer.prepare(opened)], []
         prepared = time.perf_counter()
-        [reading] = self.recognizer.read(seen[None])
+        readings = self.recognizer.read(inputs)
         end = time.perf_counter()
+        reading = join_lines(readings, corners) if len(inputs) > 1 else readings[0]
+        seen = _one_below_the_other(inputs)
         self._metrics.count_reading(prepared - start, end - prepared, reading.confidence)
         return Prediction(opened, seen, reading, 1000 * (end - start))
+
+
+def _one_below_the_other(inputs: list[np.ndarray]) -> np.ndarray:
+    """Return N pictures (C, H, any width) uint8 as one, (C, N * H, W), W that of the widest."""
+    widest = max(picture.shape[2] for picture in inputs)
+    padded = [np.pad(picture, ((0, 0), (0, 0), (0, widest - picture.shape[2]))) for picture in inputs]
+    return np.concatenate(padded, axis=1)
 
 
 def _pixels(content: bytes) -> float:

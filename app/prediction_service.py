@@ -69,7 +69,8 @@ class PredictionService:
     async def predict(self, picture: Picture | PictureForm, gone: Gone = None, preview: bool = False) -> Reading:
         """Read a picture, and keep it if the request says so; return the answer of `/predict`.
 
-        With `preview`, the answer has the picture as it was read: where it is transparent, on a ground.
+        A reader of lines reads several lines as a page. With `preview`, the answer has the picture as it was read:
+        where it is transparent, on a ground.
         """
         prediction = await self._read(picture.picture, gone)
         answer = prediction.answer(self.digest)
@@ -150,6 +151,9 @@ class PredictionService:
         return await answer_in_time(self.reader.read(picture), gone, self.limits.answer_timeout_s)
 
     async def _keep(self, picture: bytes, prediction: Prediction, how: str) -> str:
+        if prediction.reading.lines:
+            message = "This picture shows several lines. Only a single line can be kept: crop the picture to one."
+            raise RequestError(422, message, "invalid")
         row = (picture, prediction.seen, prediction.reading, self.digest, how)
         identity = await self._change_store(self.store.keep, *row)
         self.metrics.count_kept()

@@ -45,7 +45,7 @@ def create_app(service: PredictionService, names: ServerNames) -> FastAPI:
         names: the names under which the server is reached.
     """
     card, limits, receiver = service.card, service.limits, BodyReceiver(service.limits)
-    what = {"character": "one character", "line": "a line of text", "picture": "one object"}[card.kind]
+    what = {"character": "one character", "line": "lines of text", "picture": "one object"}[card.kind]
     app = FastAPI(
         title="Text recognizer",
         version=card.digest,

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file
 
 from lab_kit.errors import UserError
 from lab_kit.experiment import cli
@@ -21,11 +23,12 @@ from lab_kit.feedback.image_statistics import image_statistics
 from lab_kit.handwriting import pen_set
 from lab_kit.program import run as run_program
 from text_recognizer import benchmark, export, predict
-from text_recognizer.data import MNIST, EMNISTLines, ImageFolder
+from text_recognizer.data import MNIST, EMNISTLines, IAMLines, ImageFolder, line_pictures
 from text_recognizer.data.character_mapping import BLANK, MAPPING, SPECIAL_TOKENS, decode
 from text_recognizer.lit_models import CTCLitModel, LineLitModel
-from text_recognizer.models import FastCNN, LineCNN
+from text_recognizer.models import CRNN, FastCNN, LineCNN
 from text_recognizer.recognizer import Recognizer
+from text_recognizer.shipping import any_width, shipped_network
 from text_recognizer.shipping.held_out import held_out
 from text_recognizer.shipping.model_card import CARD, INT8, ONNX, WEIGHTS, ModelCard
 from text_recognizer.shipping.read_logits import read_classes, read_lines, softmax
@@ -164,6 +167,93 @@ def test_lines_are_read_as_in_training(small_data: Path, tmp_path: Path) -> None
     assert texts == [decode(row) for row in labels]
     assert shipped.kind == "line"
     assert not set(shipped.choices) & set(SPECIAL_TOKENS)
+
+
+SMALL_LINES = {"max_length": 12, "num_train": 24, "num_val": 24, "num_test": 24, "source": "pen"}
+SMALL_CRNN = {"conv_dim": 4, "fc_dim": 16, "lstm_dim": 8, "lstm_layers": 1}
+
+
+@pytest.fixture(scope="module")
+def natural(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shipped reader of natural lines, which is sure of what it says, and says much."""
+    data = IAMLines(**SMALL_LINES)
+    torch.manual_seed(0)
+    network = CRNN(data.config(), **SMALL_CRNN)
+    data.prepare_data()
+    data.setup()
+    with torch.no_grad():
+        network.fc.weight.mul_(40)
+        for _ in range(30):  # batch norm learns what lines look like
+            network(data.splits["val"].__getitems__(range(24))[0])
+    run = make_run(tmp_path_factory.mktemp("natural"), data, network, "ctc", **SMALL_CRNN, **SMALL_LINES)
+    export.export(run)
+    return run / "shipped"
+
+
+def photographed(text: str, size: int = 100) -> Image.Image:
+    """A photo of lines of print, dark on light."""
+    rows = text.split("\n")
+    picture = np.full((2 * size * len(rows) + size, 100 + size * max(map(len, rows))), 230, np.uint8)
+    for k, row in enumerate(rows, 1):
+        cv2.putText(picture, row, (50, 2 * size * k), cv2.FONT_HERSHEY_SIMPLEX, size / 25, 40, 8, cv2.LINE_AA)
+    return Image.fromarray(picture)
+
+
+def test_natural_lines_of_any_width_are_read_as_in_training(natural: Path) -> None:
+    readers = {backend: Recognizer.load(natural, backend) for backend in ("onnx", "torch")}
+    data = IAMLines(**SMALL_LINES)
+    data.prepare_data()
+    data.setup()
+    inputs, texts = held_out(data, "test", 24)
+    assert texts == [decode(row) for row in data.splits["test"].labels[data.splits["test"].order]]
+    read = {backend: [reading.text for reading in reader.read(inputs)] for backend, reader in readers.items()}
+    assert read["onnx"] == read["torch"]
+    assert len(set(read["onnx"])) > 12
+    network = shipped_network.load(readers["torch"].card, load_file(natural / WEIGHTS)).network
+    model = CTCLitModel(network, data.config()).eval()
+    for line, text in zip(inputs, read["onnx"], strict=True):
+        with torch.inference_mode():
+            own = line_pictures.side_by_side([any_width.trim(line)[0]])
+            assert decode(model.read(model(own))[0][0]) == text
+    assert any_width.STEP == line_pictures.WIDTH_STEP
+    assert readers["onnx"].card.any_width
+    with pytest.raises(UserError, match="any width"):
+        readers["onnx"].logits(np.zeros((1, 1, 28, 200), np.uint8))
+
+
+def test_what_comes_with_a_line_does_not_change_how_it_is_read(natural: Path) -> None:
+    reader = Recognizer.load(natural)
+    lines = [reader.prepare(photographed(text)) for text in ("Ab", "minimum", "of the people")]
+    assert len({line.shape[2] for line in lines}) == 3
+    alone = [reader.read([line])[0] for line in lines]
+    assert [reading.text for reading in reader.read(lines)] == [reading.text for reading in alone]
+    for line, reading in zip(lines, alone, strict=True):
+        for more in (1, 16, 333):
+            assert reader.read([np.pad(line, ((0, 0), (0, 0), (0, more)))])[0].text == reading.text
+    wide = reader.prepare(Image.fromarray(np.pad(np.full((4, 1900), 30, np.uint8), 60, constant_values=230)))
+    assert wide.shape[2] <= any_width.WIDEST
+    assert reader.read([]) == []
+
+
+def test_natural_lines_and_pages_are_read_by_the_program(natural: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    reader = Recognizer.load(natural)
+    for name, text in (("line.png", "minimum"), ("page.png", "minimum\nhave it\nseen")):
+        photographed(text).save(tmp_path / name)
+        monkeypatch.setattr("sys.argv", ["predict", str(natural), str(tmp_path / name)])
+        run_program(predict.predict)
+        said = capsys.readouterr().out
+        page = reader.read_page(tmp_path / name)
+        assert len(page.lines) == len(text.split("\n"))
+        assert all(line.text in said for line in page.lines)
+    assert page.text == "\n".join(line.text for line in page.lines)
+
+
+def test_a_reader_of_natural_lines_without_ctc_is_not_shipped(tmp_path: Path) -> None:
+    data = IAMLines(**SMALL_LINES)
+    network = CRNN(data.config(), **SMALL_CRNN)
+    run = make_run(tmp_path / "run", data, network, "transformer", **SMALL_CRNN, **SMALL_LINES)
+    with pytest.raises(UserError, match="only those that were trained with `--loss ctc`"):
+        export.export(run)
 
 
 def test_your_own_pictures_are_prepared_as_in_training(tmp_path: Path) -> None:

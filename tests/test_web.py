@@ -87,6 +87,15 @@ def test_lines_are_read_and_corrected_with_the_characters_that_the_model_knows(t
         line.paste(drawing(sign, 200), (40 + place * 200, 0))
     content = encoded(line)
     with served(web_server.ship(tmp_path / "lines", "line"), store) as (port, _):
+        rows = [np.pad(np.asarray(drawing(sign)), ((0, 0), (0, 300)), constant_values=255) for sign in ("0", "1")]
+        page = encoded(Image.fromarray(np.concatenate(rows)))
+        status, _, answer = post(port, page, "image/png")
+        assert status == 200
+        assert answer["text"] == "\n".join(line["text"] for line in answer["lines"])
+        for k, line in enumerate(answer["lines"]):
+            assert all(0 <= x <= 0.6 and k / 2 <= y <= (k + 1) / 2 for x, y in line["corners"])
+        status, _, answer = post_json(port, "/correct", picture=in_base64(page), label="01")
+        assert (status, "several lines" in answer["error"]) == (422, True)
         status, _, answer = post(port, content, "image/png")
         assert status == 200
         assert set(answer["text"]) <= set(SIGNS)

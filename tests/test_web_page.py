@@ -495,6 +495,33 @@ def test_lines_have_a_wide_paper_and_are_corrected_as_a_text(visit, tmp_path):
     visit.faults[:] = [fault for fault in visit.faults if "422" not in fault]
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=str)
+def test_the_lines_of_a_page_are_shown_on_its_photo_and_beside_it(visit, tmp_path, size):
+    rows = [Image.new("L", (900, 220), 255) for _ in range(3)]
+    for row, signs in zip(rows, ("10", "0101", "1"), strict=True):
+        for place, sign in enumerate(signs):
+            row.paste(drawing(sign, 200), (20 + 210 * place, 10))
+    photo = Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
+    page = visit(web_server.ship(tmp_path / "lines", "line"), viewport={"width": size[0], "height": size[1]})
+    bring(page, "drop", (encoded(photo), "image/png"))
+    expect(page.locator("#lines li")).to_have_count(3)
+    texts = page.locator("#lines .what").all_inner_texts()
+    shows(page, "\n".join(texts))
+    expect(page.locator("#sure")).to_have_text("3 lines")
+    expect(page.locator("#guesses")).to_be_hidden()
+    paper = page.locator("#paper").bounding_box()
+    assert paper["width"] / paper["height"] == pytest.approx(900 / 660, rel=0.05)
+    blue = "[...document.querySelector('#paper').getContext('2d').getImageData(0, 0, 400, 250).data]"
+    assert page.evaluate(
+        f"{blue}.some((v, k, all) => k % 4 === 0 && v === 29 && all[k + 1] === 95 && all[k + 2] === 168)"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#lines li")).to_have_count(0)
+    wide = page.locator("#paper").bounding_box()
+    assert wide["width"] > 2 * wide["height"]
+
+
 def test_the_description_can_be_tried(model, visit):
     page = visit(model)
     page.get_by_role("link", name="For programs").click()

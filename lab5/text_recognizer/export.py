@@ -5,6 +5,7 @@ python -m text_recognizer.export training/logs/EMNIST-ResNet/version_0
 
 import json
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,9 +29,10 @@ from lab_kit.serving import onnx_file
 from text_recognizer.data import BaseDataModule
 from text_recognizer.data.character_mapping import BLANK, SPECIAL_TOKENS
 from text_recognizer.recognizer import Recognizer
-from text_recognizer.shipping import shipped_network
+from text_recognizer.shipping import any_width, shipped_network
+from text_recognizer.shipping.backends import FILES
 from text_recognizer.shipping.held_out import error_rate, held_out, load_data, seen_classes
-from text_recognizer.shipping.model_card import CARD, INT8, ONNX, WEIGHTS, ModelCard, file_digest
+from text_recognizer.shipping.model_card import CARD, INT8, NATURAL_LINE, ONNX, WEIGHTS, ModelCard, file_digest
 from text_recognizer.shipping.read_logits import Reading
 from text_recognizer.shipping.shippable_run import ShippableRun
 
@@ -41,8 +43,12 @@ TOLERANCE = 1e-4  # absolute and relative, of logits
 FOR_CALIBRATION = 512  # pictures; more change nothing
 FOR_REFERENCE = 2_000
 CHUNK = 64
+CALIBRATION_BATCH = 32
 # How the pictures of a data class were made; `Recognizer.prepare` does the same.
-LAYOUTS = {"MNIST": "mass", "FashionMNIST": "object", "EMNIST": "box", "EMNISTLines": "line", "ImageFolder": "picture"}
+LAYOUTS = {
+    "MNIST": "mass", "FashionMNIST": "object", "EMNIST": "box", "EMNISTLines": "line", "IAMLines": NATURAL_LINE,
+    "ImageFolder": "picture",
+}  # fmt: skip
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
 
 
@@ -90,6 +96,11 @@ def _card(run: ShippableRun) -> ModelCard:
             f"How pictures become what {type(run.data).__name__} has is not known: derive it from one of "
             f"{', '.join(LAYOUTS)}, or add it to LAYOUTS in {readable(Path(__file__))}."
         )
+    if layout == NATURAL_LINE and run.loss != "ctc":
+        raise UserError(
+            f"Of the readers of {type(run.data).__name__}, only those that were trained with `--loss ctc` can be "
+            f"shipped; this {run.model_class} was not."
+        )
     mean, std = [float(run.data.mean)], [float(run.data.std)]
     preprocessing: dict[str, Any] = {"layout": layout, "mean": mean, "std": std}
     if layout == "picture":
@@ -133,42 +144,61 @@ def _write(
     """Write and check all files; return the card with what was found."""
     save_file(weights, folder / WEIGHTS)
     model = shipped_network.load(card, weights)
-    onnx_file.write(model, card.input_dims, folder / ONNX)
+    onnx_file.write(model, card.input_dims, folder / ONNX, card.any_width)
     if data is None:
         noise = np.random.default_rng(0).integers(0, 256, (min(pictures, 100), *card.input_dims), dtype=np.uint8)
         inputs, texts = noise, None
     else:
         inputs, texts = held_out(data, "test", pictures)
-        onnx_file.quantize(folder / ONNX, held_out(data, "val", FOR_CALIBRATION)[0], folder / INT8)
+        _quantize(folder, card, held_out(data, "val", FOR_CALIBRATION)[0])
     card = replace(card, files={path.name: file_digest(path) for path in sorted(folder.iterdir())})
     atomic_write.write_text(card.as_json(), folder / CARD)
 
-    logits = {backend: [] for backend in ("torch", "onnx")}
-    recognizers = {backend: Recognizer.load(folder, backend) for backend in logits}
-    for chunk in np.array_split(inputs, -(-len(inputs) // CHUNK)):
-        for backend, found in logits.items():
-            found.append(recognizers[backend].logits(chunk))
-    ours, theirs = (np.concatenate(found) for found in (logits["torch"], logits["onnx"]))
-    difference = float(np.abs(ours - theirs).max())
-    if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE):
+    recognizers = {backend: Recognizer.load(folder, backend) for backend in ("torch", "onnx")}
+    difference, same = 0.0, True
+    for batch in _batches(inputs, card, CHUNK):
+        ours, theirs = (recognizer.logits(batch) for recognizer in recognizers.values())
+        difference = max(difference, float(np.abs(ours - theirs).max()))
+        same = same and np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE)
+    if not same:
         raise UserError(
             f"ONNX and PyTorch disagree by {difference:.1e}: nothing was written. This network cannot be shipped."
         )
     checks: dict[str, Any] = {"pictures": len(inputs), "difference": difference}
     if data is not None:
         name = "cer" if card.kind == "line" else "error"
-        for backend in ("onnx", "int8"):
+        for backend in [name for name in ("onnx", "int8") if FILES[name] in card.files]:
             read = [reading.text for reading in _read(Recognizer.load(folder, backend), inputs)]
             checks[f"{backend}_{name}"] = error_rate(read, texts, card.kind)
         seen, _ = held_out(data, "val", FOR_REFERENCE)
         read = _read(recognizers["onnx"], seen)
+        seen = [any_width.trim(line) for line in seen] if card.any_width else seen
         card = replace(card, reference=_reference(seen, read, card.kind))
     card = replace(card, checks=checks)
     atomic_write.write_text(card.as_json(), folder / CARD)
     return card
 
 
-def _reference(seen: np.ndarray, read: list[Reading], kind: str) -> Reference:
+def _quantize(folder: Path, card: ModelCard, pictures: np.ndarray) -> None:
+    """Write the 8-bit file; say in a line why there is none, if the network has parts that cannot be in 8 bits."""
+    try:
+        onnx_file.quantize(folder / ONNX, _batches(pictures, card, CALIBRATION_BATCH), folder / INT8)
+    except Exception as error:  # ONNX Runtime's own exceptions have no common base
+        (folder / INT8).unlink(missing_ok=True)
+        reason = " ".join(str(error).split())[:200]
+        log.warning("%s is shipped without its 8-bit file: %s", card.model_class, reason)
+
+
+def _batches(pictures: np.ndarray, card: ModelCard, size: int) -> Iterator[np.ndarray]:
+    """Yield all pictures, in batches of at most `size`; those of a batch are as wide as the network sees them."""
+    for chunk in np.array_split(pictures, -(-len(pictures) // size)):
+        if card.any_width:
+            yield from (batch for _, batch in any_width.by_width(chunk))
+        else:
+            yield chunk
+
+
+def _reference(seen: Sequence[np.ndarray], read: list[Reading], kind: str) -> Reference:
     texts, confidences = [reading.text for reading in read], [reading.confidence for reading in read]
     return measure_reference(seen, texts, confidences, count_classes=kind != "line")
 

@@ -1,9 +1,11 @@
 """Read pictures with a shipped model.
 
 python -m text_recognizer.predict shipped photo.jpg
+python -m text_recognizer.predict shipped photo-of-a-page.jpg
 python -m text_recognizer.predict shipped folder-of-photos --csv read.csv
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -14,13 +16,14 @@ from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping.backends import Backend
-from text_recognizer.shipping.read_logits import Reading
 
 
 def predict(
     model: Path, pictures: Path, csv: Path | None = None, backend: Backend = "onnx", threads: int = 1, chunk: int = 64
 ) -> None:
     """Read a picture, or all pictures of a folder into a CSV file.
+
+    A reader of lines reads a picture of several lines as a page, line by line.
 
     Args:
         model: the folder of a shipped model.
@@ -37,7 +40,9 @@ def predict(
     if not pictures.is_dir():
         if csv is not None:
             raise UserError("--csv is for a folder of pictures; what one picture says is printed.")
-        console.print(_table(recognizer.predict(pictures)))
+        reading = recognizer.read_page(pictures) if recognizer.kind == "line" else recognizer.predict(pictures)
+        several = len(reading.lines) > 1
+        console.print(_table([(line.text, line.confidence) for line in reading.lines] if several else reading.guesses))
         return
     table = csv or pictures.resolve().with_name(f"{pictures.resolve().name}-read.csv")
     counts = recognizer.predict_folder(pictures, table, chunk)
@@ -45,12 +50,13 @@ def predict(
     console.print(f"{counts['read']:,} pictures read{refused}. Table: {readable(table)}")
 
 
-def _table(reading: Reading) -> Table:
+def _table(texts: Sequence[tuple[str, float]]) -> Table:
+    """Return a table of texts, one below the other, with their probabilities."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right")
     table.add_column(style="bold")
     table.add_column()
-    for text, probability in reading.guesses:
+    for text, probability in texts:
         table.add_row(f"{probability:.1%}", text if text.strip() else repr(text), "█" * round(20 * probability))
     return table
 

@@ -20,7 +20,7 @@ from lab_kit.paths import readable
 log = logging.getLogger(__name__)
 
 Prepare = Callable[[Path], np.ndarray]
-Read = Callable[[np.ndarray], list[Any]]
+Read = Callable[[list[np.ndarray]], list[Any]]
 
 COLUMNS = ("file", "text", "confidence", "second", "second_confidence", "error")
 
@@ -33,7 +33,7 @@ def read_folder(prepare: Prepare, read: Read, folder: Path, table: Path, chunk: 
 
     Args:
         prepare: returns the input of the network for a picture file, or raises UserError.
-        read: returns the readings of stacked inputs: each has `text`, `confidence` and `guesses`.
+        read: returns the readings of several inputs: each has `text`, `confidence` and `guesses`.
         folder: the folder with pictures.
         table: the CSV file, with the columns `COLUMNS`.
         chunk: pictures at a time.
@@ -86,7 +86,7 @@ def _rows(
             part = files[start : start + chunk]
             prepared = list(threads.map(attempt, part))
             usable = [item for item in prepared if not isinstance(item, str)]
-            readings = iter(read(np.stack(usable)) if usable else [])
+            readings = iter(read(usable) if usable else [])
             rows = []
             for file, item in zip(part, prepared, strict=True):
                 name = file.encode("utf-8", "backslashreplace").decode()  # it may have bytes that are not text

@@ -106,9 +106,7 @@ def build_report(store: Store, digest: str, reference: Reference | None, since: 
     pictures = store.readings(start, digest)
     while chunk := list(islice(pictures, CHUNK)):
         if recent := [picture for picture in chunk if since is None or picture.when >= since]:
-            values.append(
-                image_statistics(np.stack([picture.seen for picture in recent]), [each.confidence for each in recent])
-            )
+            values.append(image_statistics([picture.seen for picture in recent], [each.confidence for each in recent]))
         everything += [replace(picture, seen=NO_PIXELS) for picture in chunk]
     recent = [picture for picture in everything if since is None or picture.when >= since]
     shifts: tuple[Shift, ...] = ()

@@ -28,7 +28,7 @@ class Reference:
     edges: dict[str, list[float | None]]
 
 
-def image_statistics(inputs: np.ndarray, confidences: Sequence[float]) -> dict[str, np.ndarray]:
+def image_statistics(inputs: Sequence[np.ndarray], confidences: Sequence[float]) -> dict[str, np.ndarray]:
     """Return each of the `STATISTICS` for N pictures, (N,) float64.
 
     `confidence` is the confidence of the reading. `ink` and `contrast` are the mean and the standard deviation of the
@@ -36,9 +36,13 @@ def image_statistics(inputs: np.ndarray, confidences: Sequence[float]) -> dict[s
     centre from the centre of the picture, as shares of the picture's size. Without ink, these three are 0.
 
     Args:
-        inputs: (N, C, H, W) uint8, inputs of the network.
+        inputs: N pictures (C, H, W) uint8, inputs of the network; H and W may differ from one to the next.
         confidences: N confidences of the readings, 0 to 1.
     """
+    if len({picture.shape for picture in inputs}) > 1:
+        each = [image_statistics([picture], [share]) for picture, share in zip(inputs, confidences, strict=True)]
+        return {name: np.concatenate([one[name] for one in each]) for name in STATISTICS}
+    inputs = np.asarray(inputs)
     values = inputs.reshape(len(inputs), -1)
     inked = (inputs >= INK_LEVEL).any(axis=1)  # (N, H, W)
     top, bottom = _first_and_last(inked.any(axis=2))
@@ -56,14 +60,14 @@ def image_statistics(inputs: np.ndarray, confidences: Sequence[float]) -> dict[s
 
 
 def measure_reference(
-    inputs: np.ndarray, texts: Sequence[str], confidences: Sequence[float], count_classes: bool
+    inputs: Sequence[np.ndarray], texts: Sequence[str], confidences: Sequence[float], count_classes: bool
 ) -> Reference:
     """Return the statistics of training pictures, with which visitors' pictures are compared later.
 
     The bins have equal shares of these pictures, as far as the values allow it. The outer bins have no limit.
 
     Args:
-        inputs: (N, C, H, W) uint8, held-out pictures of the training data.
+        inputs: N pictures (C, H, W) uint8, held out of the training data.
         texts: N readings.
         confidences: N confidences of the readings, 0 to 1.
         count_classes: whether a reading is one of a few classes, and not a longer text.

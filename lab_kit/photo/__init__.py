@@ -2,7 +2,7 @@
 
 from lab_kit.photo.character import prepare_character
 from lab_kit.photo.crop_object import crop_object
-from lab_kit.photo.line import only_line, prepare_line
+from lab_kit.photo.line import only_line, prepare_line, written_lines
 from lab_kit.photo.line_boxes import box_line
 from lab_kit.photo.open_picture import OWN_PICTURE, OWN_WRITING, open_picture
 from lab_kit.photo.page import find_lines
@@ -17,4 +17,5 @@ __all__ = [
     "open_picture",
     "prepare_character",
     "prepare_line",
+    "written_lines",
 ]

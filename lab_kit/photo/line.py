@@ -26,12 +26,23 @@ def prepare_line(picture: Image.Image, height: int) -> np.ndarray:
 
 def only_line(picture: Image.Image) -> WrittenLine:
     """Return the line of a photo; raises NoWriting where there is none, UserError where there are several."""
-    lines = find_lines(picture)
-    inks = [int(line.ink.sum()) for line in lines]
-    others = sum(ink > SECOND_LINE * max(inks) for ink in inks) - 1
-    if others:
+    lines = written_lines(picture)
+    if len(lines) > 1:
         raise UserError(
-            f"There are {1 + others} lines in this picture, and only one can be read at a time. "
+            f"There are {len(lines)} lines in this picture, and only one can be read at a time. "
             "Crop the picture to one line, or write everything in one line."
         )
-    return lines[inks.index(max(inks))]
+    return lines[0]
+
+
+def written_lines(picture: Image.Image) -> list[WrittenLine]:
+    """Return the lines of a photo, from the top; one alone, if there is little ink beside it.
+
+    Raises:
+        NoWriting: there is no ink in the picture.
+    """
+    lines = find_lines(picture)
+    inks = [int(line.ink.sum()) for line in lines]
+    if sum(ink > SECOND_LINE * max(inks) for ink in inks) > 1:
+        return lines
+    return [lines[inks.index(max(inks))]]

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,20 +11,24 @@ import torch
 from torch import nn
 
 INPUT, OUTPUT = "pictures", "logits"
-MOST_AT_ONCE = 65_535  # pictures in a batch
-CALIBRATION_BATCH = 32
+MOST_AT_ONCE = 65_535  # pictures in a batch; the example has two: a batch of one would be taken for a constant
+EXAMPLE_WIDTH, LEAST_WIDTH, MOST_WIDTH = 160, 8, 65_535  # pixels, where pictures may be of any width
 
 
-def write(network: nn.Module, input_dims: tuple[int, int, int], path: Path) -> None:
+def write(network: nn.Module, input_dims: tuple[int, int, int], path: Path, any_width: bool = False) -> None:
     """Write a network that takes (N, C, H, W) uint8, any N, to an ONNX file.
 
     Args:
         network: ready to answer (`eval`), on the CPU.
         input_dims: (C, H, W).
         path: of the file.
+        any_width: whether the network takes pictures of any W, and not of that of `input_dims` alone.
     """
-    example = torch.zeros(2, *input_dims, dtype=torch.uint8)  # two: a batch of one would be taken for a constant
-    batch = torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)
+    channels, height, width = input_dims
+    example = torch.zeros(2, channels, height, EXAMPLE_WIDTH if any_width else width, dtype=torch.uint8)
+    sizes = {0: torch.export.Dim("batch", min=1, max=MOST_AT_ONCE)}
+    if any_width:
+        sizes[3] = torch.export.Dim("width", min=LEAST_WIDTH, max=MOST_WIDTH)
     with _quiet():
         torch.onnx.export(
             network,
@@ -32,21 +36,21 @@ def write(network: nn.Module, input_dims: tuple[int, int, int], path: Path) -> N
             str(path),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: batch},),
+            dynamic_shapes=(sizes,),
             external_data=False,
             verbose=False,
         )
 
 
-def quantize(source: Path, pictures: np.ndarray, path: Path) -> None:
+def quantize(source: Path, batches: Iterable[np.ndarray], path: Path) -> None:
     """Write a network whose convolutions and linear layers calculate in 8 bits.
 
     Each output channel of a layer has a scale of its own for its weights; activations get the range that they have on
-    `pictures` (Jacob et al., arXiv:1712.05877).
+    `batches` (Jacob et al., arXiv:1712.05877).
 
     Args:
         source: the ONNX file in 32 bits.
-        pictures: (N, C, H, W) uint8, a few hundred of those that the network has learned from.
+        batches: (N, C, H, W) uint8 each, together a few hundred pictures of those that the network has learned from.
         path: of the new file.
     """
     from onnxruntime import quantization
@@ -54,7 +58,7 @@ def quantize(source: Path, pictures: np.ndarray, path: Path) -> None:
 
     class Calibration(quantization.CalibrationDataReader):
         def __init__(self) -> None:
-            self.batches = iter(np.array_split(pictures, -(-len(pictures) // CALIBRATION_BATCH)))
+            self.batches = iter(batches)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self.batches, None)

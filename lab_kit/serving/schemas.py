@@ -97,13 +97,29 @@ class Guess(BaseModel):
     confidence: Share
 
 
+class Line(BaseModel):
+    """A line of a page."""
+
+    text: str
+    confidence: Share
+    corners: list[tuple[Share, Share]] = Field(
+        min_length=4,
+        max_length=4,
+        description="Of its box, clockwise from the upper left: from the left and from the top of the picture, as "
+        "shares of its width and its height.",
+    )
+
+
 class Reading(BaseModel):
     """The answer of `/predict`."""
 
     text: str
     confidence: Share
     guesses: list[Guess] = Field(min_length=1, max_length=5, description="The best first.")
-    seen: str = Field(description="The input of the network, as a data URL of a PNG.")
+    lines: list[Line] | None = Field(None, description="Of a page, in the order in which they are read.")
+    seen: str = Field(
+        description="The input of the network, as a data URL of a PNG; of a page, its lines one below the other."
+    )
     preview: str | None = Field(
         None, description="The picture as it was read, small, as a data URL of a PNG. With `?preview=true`."
     )

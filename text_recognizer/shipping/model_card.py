@@ -14,6 +14,7 @@ CARD = "model.json"
 WEIGHTS, ONNX, INT8 = "model.safetensors", "model.onnx", "model.int8.onnx"
 FORMAT = 1  # of a shipped folder: raise it when older programs would read it wrongly
 LARGEST = 10_000_000  # bytes of a card; ours have a few thousand
+NATURAL_LINE = "natural line"  # the layout of lines as people write them, which may be of any width
 
 Kind = Literal["character", "line", "picture"]
 
@@ -26,7 +27,8 @@ class ModelCard:
         kind: what a picture shows: a character, a line, or one of the classes of a data set of one's own.
         data_class, data_settings: the data module of the run, and what it was given.
         model_class, model_settings: the network, and what it was given.
-        input_dims: (channels, height, width) of what the network sees, uint8.
+        input_dims: (channels, height, width) of what the network sees, uint8; of natural lines, which may be of any
+            width, the width of the longest that it has learned from.
         output_dims: (1,) for one answer, (max_length, 1) for a line.
         classes: in the order of the network's outputs.
         choices: those classes that can be an answer.
@@ -67,6 +69,11 @@ class ModelCard:
         """12 hex digits that name exactly this model: its weights, its classes and their order, its preprocessing."""
         meaning = [self.files.get(WEIGHTS), self.classes, self.choices, self.preprocessing, self.decoding]
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def any_width(self) -> bool:
+        """Whether the network takes pictures of any width."""
+        return self.preprocessing.get("layout") == NATURAL_LINE
 
     def as_json(self) -> str:
         """Return the text of the file."""

@@ -92,7 +92,8 @@ def join_lines(readings: Sequence[Reading], corners: Sequence[Sequence[Corner]])
         for reading, box in zip(readings, corners, strict=True)
     )
     text, confidence = "\n".join(line.text for line in lines), math.prod(line.confidence for line in lines)
-    return Reading(text, confidence, ((text, confidence),), lines)
+    guesses = readings[0].guesses if len(readings) == 1 else ((text, confidence),)
+    return Reading(text, confidence, guesses, lines)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 from rapidfuzz.distance import Levenshtein
+from torch.nn.functional import pad
 
 import text_recognizer.data
 from lab_kit.errors import UserError
 from text_recognizer.data import BaseDataModule
+from text_recognizer.data.line_pictures import LinePictures
 from text_recognizer.shipping.model_card import ModelCard
 
 
@@ -36,12 +38,18 @@ def held_out(data: BaseDataModule, split: str, count: int) -> tuple[np.ndarray, 
         count: how many pictures at most.
 
     Returns:
-        (N, C, H, W) uint8, not normalised; and N texts.
+        (N, C, H, W) uint8, not normalised, with paper at the right of narrower lines; and N texts.
     """
     dataset, classes = data.splits[split], data.config().mapping
     places = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().long()
-    chosen = dataset.indices[places]
-    images, labels = dataset.images[chosen], dataset.labels[chosen]
+    if isinstance(dataset, LinePictures):
+        pictures = [dataset.picture(place) for place in places.tolist()]
+        widest = max(picture.shape[1] for picture in pictures)
+        images = torch.stack([pad(picture, (0, widest - picture.shape[1])) for picture in pictures])
+        labels = torch.from_numpy(dataset.labels[dataset.order[places]])
+    else:
+        chosen = dataset.indices[places]
+        images, labels = dataset.images[chosen], dataset.labels[chosen]
     images = images if images.ndim == 4 else images[:, None]
     special = {name for name in classes if name.startswith("<")} if data.task == "line" else set()
     texts = [[classes[k] for k in row] for row in labels.reshape(len(labels), -1).tolist()]
