@@ -15,6 +15,7 @@ from test_photo import likeness, page
 from lab_kit.errors import UserError
 from lab_kit.handwriting.pen_strokes import draw_set
 from lab_kit.photo import find_lines, only_line, prepare_character
+from lab_kit.photo.background import dark_on_light
 from lab_kit.photo.groups import TwoCharacters, find_pieces, one_character
 from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.page import MOST_ENLARGED
@@ -212,3 +213,12 @@ def test_corners_lead_back_to_the_photo():
 def test_several_lines_are_no_line():
     with pytest.raises(UserError, match="There are 3 lines"):
         only_line(Image.fromarray(255 - written_page(3, [0.0] * 3)))
+
+
+@pytest.mark.parametrize("square", [50, 56, 60, 67])
+def test_squared_paper_is_no_board(square):
+    sheet = np.full((1500, 1900), 220, np.uint8)
+    for across in (sheet, sheet.T):
+        for start in range(10, len(across), square):
+            across[start : start + 10] = 150
+    assert dark_on_light(sheet) is sheet
