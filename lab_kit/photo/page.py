@@ -16,7 +16,7 @@ MOST_ENLARGED = 3.0  # times: a small picture is enlarged, or thin strokes would
 MAX_ANGLE = 12.0  # degrees by which a page may be turned
 POINTS = 8000  # about so many pixels of ink show by how much
 # Shares of the height of letters:
-ALONG, ACROSS = 1.0, 0.22  # the ink is blurred by so much, along lines and across them, until words become bands
+ALONG, ACROSS = 1.0, 0.2  # the ink is blurred by so much, along lines and across them, until words become bands
 APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
 LEVEL = 4.0  # what is shorter has no slope of its own
 COARSE = 16.0  # pixels: words are told apart where letters are no higher
