@@ -503,6 +503,8 @@ def test_the_lines_of_a_page_are_shown_on_its_photo_and_beside_it(visit, tmp_pat
             row.paste(drawing(sign, 200), (20 + 210 * place, 10))
     photo = Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
     page = visit(web_server.ship(tmp_path / "lines", "line"), viewport={"width": size[0], "height": size[1]})
+    expect(page.locator("#title")).to_have_text("Write a line, or photograph a page")
+    expect(page.locator("#hint")).to_contain_text("a photo of a line or a page")
     bring(page, "drop", (encoded(photo), "image/png"))
     expect(page.locator("#lines li")).to_have_count(3)
     texts = page.locator("#lines .what").all_inner_texts()
