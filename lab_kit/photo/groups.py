@@ -22,7 +22,7 @@ SOLID = 0.88  # of its convex hull is covered by a thing
 TALL = 0.55  # of the group's height: two pieces side by side that are both as tall,
 WIDE = 1.2  # and together as wide, per height, are two characters
 ALIKE = 0.6  # of the size of the other: so are two pieces of similar sizes,
-FLAT = 2.5  # stroke widths: that are more than bars
+FLAT = 2.5  # of its own stroke widths: the smaller of them is more than a bar
 OVERLAP = 0.25  # of the narrower piece: with more, pieces are one above the other
 
 
@@ -163,13 +163,13 @@ def _is_double(pieces: Sequence[Piece], group: Piece) -> bool:
     """Return whether two pieces of a group stand side by side, or one above the other, that could each be all of it."""
     width = group.right - group.left
     for one, other in combinations([piece for piece in pieces if piece.size > DOT * piece.thickness], 2):
-        wide, high = sorted((one.width, other.width)), sorted((one.height, other.height))
-        thick = max(one.thickness, other.thickness)
-        beside = min(one.right, other.right) - max(one.left, other.left) <= OVERLAP * wide[0]
+        narrow, wide = sorted((one, other), key=lambda piece: piece.width)
+        low, high = sorted((one, other), key=lambda piece: piece.height)
+        beside = min(one.right, other.right) - max(one.left, other.left) <= OVERLAP * narrow.width
         below = min(one.bottom, other.bottom) - max(one.top, other.top) <= 0
-        alike = wide[0] > max(ALIKE * wide[1], FLAT * thick)
-        if beside and high[0] >= TALL * group.height and (alike or width > WIDE * group.height):
+        alike = narrow.width > max(ALIKE * wide.width, FLAT * narrow.thickness)
+        if beside and low.height >= TALL * group.height and (alike or width > WIDE * group.height):
             return True
-        if below and wide[0] >= TALL * width and high[0] > max(ALIKE * high[1], FLAT * thick):
+        if below and narrow.width >= TALL * width and low.height > max(ALIKE * high.height, FLAT * low.thickness):
             return True
     return False
