@@ -7,7 +7,7 @@ from PIL import Image
 # Pictures are reduced to the area of a square with sides of so many pixels. (A limit for the longer side would leave
 # too few rows of the picture of a single line.)
 POLARITY_SIDE = 192  # to decide which of ink and paper is darker. With fewer, the squares of a page would blur
-CLEARLY = 2.5  # times as much must be lighter as is darker, for the ink to be lighter
+CLEARLY = 1.5  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
