@@ -119,6 +119,21 @@ def test_lines_go_and_strokes_across_them_stay(tmp_path):
     assert (after > 0.2)[:, :180].sum() == 0
 
 
+def test_loops_that_a_line_crosses_stay_open(tmp_path):
+    darkness = np.zeros((300, 400), np.float32)
+    for row in range(30, 300, 60):
+        cv2.line(darkness, (0, row), (399, row), 0.3, 7)
+    for column in range(20, 400, 60):
+        cv2.line(darkness, (column, 0), (column, 299), 0.3, 7)
+    ring = np.zeros_like(darkness)
+    cv2.circle(ring, (140, 150), 12, 1.0, 6)
+    seen = 1 - (1 - darkness) * (1 - 0.6 * ring)
+    after = remove_ruled_lines(seen)
+    save(tmp_path / "loop.png", *(np.uint8(255 * value.clip(0, 1)) for value in (seen, after)))
+    assert after[146:155, 136:145].max() < 0.15
+    assert np.quantile(after[cv2.erode(ring, np.ones((3, 3))) > 0], 0.05) > 0.4
+
+
 # Which ink is meant
 
 
@@ -155,6 +170,17 @@ def test_two_characters_are_refused_and_what_lies_beside_one_is_left_out():
         prepare_character(Image.fromarray(np.concatenate([page(name) for name in "ABD"], axis=1)), "box")
     with_dot = drawn(("line", (150, 60, 150, 190)), ("dot", (280, 30, 5)))
     assert len(find_pieces(one_character(with_dot))[0]) == 1
+
+
+def test_a_thick_character_and_a_thin_one_are_two():
+    parts = []
+    for name, pen, size in (("9", 30, 0.6), ("5", 8, 0.48)):
+        drawing = page(name, pen, size=size)
+        left, _, width, _ = cv2.boundingRect(255 - drawing)
+        parts.append(np.pad(drawing[:, left : left + width], ((60, 60), (0, 16)), constant_values=255))
+    both = np.pad(np.concatenate(parts, axis=1), ((0, 0), (60, 60)), constant_values=255)
+    with pytest.raises(TwoCharacters):
+        prepare_character(Image.fromarray(both), "box")
 
 
 # Pages

@@ -11,6 +11,7 @@ LENGTH = 0.4  # of the picture's width: shorter strokes are writing,
 SPAN = 0.75  # and so is what does not go on over this share of it, or from edge to edge
 FAINTEST = 0.025  # of the paper's brightness, by which a ruled line is darker
 EVEN = 1.4  # times as dark as in the middle: a darker part of a line is a stroke along it
+CROSSES = 0.25  # of the darkness above and below a line: what is written across the line adds at least so much to it
 COLUMN = 4  # pixels: averages over so many show lines as well, and cost less. Letters stand farther apart
 POINTS = 4000  # pixels that are looked at to find the angle
 MASK = 0.06  # darkness of these pixels
@@ -38,7 +39,7 @@ def _without_rows(darkness: np.ndarray) -> np.ndarray:
     below = (lines > 0).astype(np.uint8)
     thick = int(below.sum() / max(1, (np.diff(below, axis=0) == 1).sum())) | 1
     mended = cv2.morphologyEx(written, cv2.MORPH_CLOSE, np.ones((thick + 4, 1), np.uint8))
-    return np.where(below > 0, mended, darkness)
+    return np.where(below > 0, np.where(written > CROSSES * mended, mended, written), darkness)
 
 
 def find_rows(darkness: np.ndarray) -> np.ndarray:

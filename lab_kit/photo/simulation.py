@@ -21,6 +21,7 @@ TABLES = {
     "light": (0.72, 0.7, 0.66),
     "wood": (0.5, 0.33, 0.2),
 }
+RULE = 1 / 40  # of the distance of ruled lines: how thick they are
 FRAME = 0.12  # of the sheet's longer side: how much of the table is seen around it
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 
@@ -141,7 +142,8 @@ def _paper(shape: tuple[int, int], unit: int, look: Look, random: np.random.Gene
     sheet = np.float32(look.paper) * (1 + 0.01 * grain[..., None])
     if not look.rules:
         return sheet
-    distance, thick = max(6, round(look.rules * unit)), max(1, unit // 90)
+    distance = max(6, round(look.rules * unit))
+    thick = max(1, round(RULE * distance))
     lines = np.zeros(shape, np.float32)
     for across in (lines, lines.T)[: 1 + look.squared]:
         for start in range(int(random.integers(distance)), len(across), distance):
