@@ -86,8 +86,8 @@ def characters(recognizer: Recognizer) -> dict[str, object]:
     images, labels = draw_set(names, len(names) * 2, WRITERS, seed=3, layout="box")
     inks, texts = [enlarge(image) for image in images.numpy()], [names[label] for label in labels]
     plain = [read_photo(recognizer, Image.fromarray(255 - np.pad(ink, 60))) for ink in inks]
-    known = [k for k, text in enumerate(texts) if merged(plain[k]) == merged(text)][:MOST_LOOKS]
-    table: dict[str, object] = {"clean": f"{len(known)} of {len(inks)}"}
+    right = [k for k, text in enumerate(texts) if merged(plain[k]) == merged(text)]
+    known, table = right[:MOST_LOOKS], dict[str, object](clean=f"{len(right)} of {len(inks)}")
     for number, (name, look) in enumerate(LOOKS.items()):
         chosen = [known[(7 * k + number) % len(known)] for k in range(TRIED)]
         read = [

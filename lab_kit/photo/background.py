@@ -26,13 +26,18 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
     little, as on empty paper with a shadow, the ink is taken to be darker.
     """
     small = _coarse(grey, _longest(grey, POLARITY_SIDE))
-    side = min(max(small.shape) // 4, min(small.shape)) | 1  # wider, it would reach over the edge of a shadow
-    around = cv2.medianBlur(cv2.copyMakeBorder(small, *[side // 2] * 4, cv2.BORDER_REFLECT), side)
-    height, width = small.shape
-    around = around[side // 2 : side // 2 + height, side // 2 : side // 2 + width]
-    differences = (small.astype(np.float32) - around) ** 3
-    light, dark = differences[differences > 0].sum(), -differences[differences < 0].sum()
+    around = cv2.resize(_median_around(_coarse(small, max(small.shape) // 2)), small.shape[::-1])
+    difference = small.astype(np.float32) - around
+    cubes = difference * difference * difference
+    light, dark = cubes[cubes > 0].sum(), -cubes[cubes < 0].sum()
     return 255 - grey if light > CLEARLY * dark else grey
+
+
+def _median_around(small: np.ndarray) -> np.ndarray:
+    """Return the median of each pixel's surroundings, which are too small to reach over the edge of a shadow."""
+    side = min(max(small.shape) // 4, min(small.shape)) | 1
+    framed = cv2.medianBlur(cv2.copyMakeBorder(small, *[side // 2] * 4, cv2.BORDER_REFLECT), side)
+    return framed[side // 2 : side // 2 + small.shape[0], side // 2 : side // 2 + small.shape[1]]
 
 
 def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
@@ -50,14 +55,17 @@ def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
         standard deviation on the paper (the grain).
     """
     sharp = grey.astype(np.float32)
-    grain = float(np.median(np.abs(sharp - cv2.GaussianBlur(sharp, (0, 0), 1.5))[::3, ::3])) / max(1.0, np.median(grey))
-    seen = cv2.GaussianBlur(sharp, (0, 0), 1) if grain > FINE_GRAIN else sharp
+    grain = float(np.median(np.abs(sharp - cv2.GaussianBlur(sharp, (0, 0), 1.5))[::3, ::3])) / max(
+        1.0, np.median(grey[::3, ::3])
+    )
+    seen = cv2.GaussianBlur(grey, (0, 0), 1) if grain > FINE_GRAIN else grey
     side = max(3, int(min(grey.shape) * MAX_STROKE_SHARE) | 1)
     paper = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    darkness = 1 - seen / cv2.max(paper, DARKEST_PAPER)
+    darkness = 1 - seen / cv2.max(paper.astype(np.float32), DARKEST_PAPER)
     sample = darkness[::3, ::3]
     middle = np.median(sample)  # above 0, because a closing picks the brightest grains of the paper
-    return darkness - middle, 1.4826 * float(np.median(np.abs(sample - middle)))
+    parts = [part for rows in np.array_split(np.abs(sample - middle), 3) for part in np.array_split(rows, 3, axis=1)]
+    return darkness - middle, 1.4826 * float(np.quantile([np.median(part) for part in parts if part.size], 0.75))
 
 
 def _coarse(grey: np.ndarray, longest: int) -> np.ndarray:

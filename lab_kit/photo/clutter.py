@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from lab_kit.photo.components import components
 from lab_kit.photo.strokes import stroke_width
 
 LONG = 4.0  # stroke widths: what touches the picture's edge for longer is not a stroke that was cut off,
@@ -21,7 +22,10 @@ def remove_rim(mask: np.ndarray) -> np.ndarray:
 
     A stroke may be cut off by the edge, so what touches it for only a few stroke widths, or fills the picture, is kept.
     """
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if not any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1])):
+        return mask
+    labels, boxes = components(mask)
+    count = len(boxes)
     wide, high, area = (boxes[:, k] for k in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     size, (rows, columns) = np.maximum(wide, high), mask.shape
     contact, deep, ends = np.zeros(count), np.zeros(count), np.zeros(count)
@@ -73,8 +77,8 @@ def remove_specks(values: np.ndarray, low: float, high: float) -> np.ndarray:
         high: some values of a component must be above this. (Two thresholds, as in Canny's edge detector, 1986.)
     """
     mask = (values > low).astype(np.uint8)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    reached = np.bincount(labels[values > high], minlength=count)
+    labels, boxes = components(mask)
+    reached = np.bincount(labels[values > high], minlength=len(boxes))
     width = stroke_width(mask * (reached > 2)[labels].astype(np.uint8))
     smallest = max(4, SPECK * width * width)
     keep = (reached > 0.25 * smallest) & (boxes[:, cv2.CC_STAT_AREA] >= smallest)

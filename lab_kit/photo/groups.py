@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 
 from lab_kit.errors import UserError
+from lab_kit.photo.components import components
 from lab_kit.photo.ink import NoWriting
 from lab_kit.photo.strokes import stroke_width
 
-SMALLEST = 0.02  # of the picture's longer side: nobody can read what is smaller
+SMALLEST, SMALLEST_CUT = 0.02, 0.1  # of the picture's longer side: nobody can read what is smaller, whole or cut off
+RIM = 0.04  # of the picture's side: what lies within this of its edge is the rest of a ruled line, or of the table
+MOST_PIECES = 12  # of one character: more are the grain of the paper
 STACKED = 0.6  # of the larger piece: a dot above or below it is no farther away
 BESIDE = 0.15  # of the larger piece: pieces that are side by side are no farther away
 DOT = 3.5  # stroke widths: what is no larger is a dot
@@ -89,9 +92,13 @@ def one_character(ink: np.ndarray) -> np.ndarray:
         TwoCharacters: something else is as large.
     """
     pieces, labels = find_pieces(ink)
-    groups = _without_things(_join([piece for piece in pieces if not (piece.cut and piece.solid)]))
+    groups = _without_things(
+        _join([piece for piece in pieces if not ((piece.cut and piece.solid) or _at_rim(piece, ink))])
+    )
     best = max(groups, key=lambda group: group.size, default=None)
-    if best is None or best.size < SMALLEST * max(ink.shape):
+    if best is None or best.size < (SMALLEST_CUT if best.cut else SMALLEST) * max(ink.shape):
+        raise NoWriting
+    if len(best.labels) > MOST_PIECES:
         raise NoWriting
     rivals = [group for group in groups if group is not best and group.size >= RIVAL * best.size and not group.cut]
     if rivals:
@@ -102,10 +109,16 @@ def one_character(ink: np.ndarray) -> np.ndarray:
     return ink * cv2.dilate(own, np.ones((5, 5), np.uint8))
 
 
+def _at_rim(piece: Piece, ink: np.ndarray) -> bool:
+    """Return whether all of a piece lies along an edge of the picture."""
+    height, width = ink.shape
+    return min(piece.right / width, 1 - piece.left / width, piece.bottom / height, 1 - piece.top / height) < RIM
+
+
 def find_pieces(ink: np.ndarray) -> tuple[list[Piece], np.ndarray]:
     """Return the connected pieces of ink, and the number of the component at each pixel, (H, W) int32."""
     mask = (ink > 127).astype(np.uint8)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    labels, boxes = components(mask)
     pieces = []
     for label, (x, y, width, height, _) in enumerate(boxes[1:], 1):
         part = (labels[y : y + height, x : x + width] == label).astype(np.uint8)

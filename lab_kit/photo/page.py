@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from lab_kit.photo.components import components
 from lab_kit.photo.deskew import best_angle, rotate
 from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten_with_view
@@ -80,7 +81,7 @@ def find_lines(picture: Image.Image) -> list[WrittenLine]:
 
 def _angle(ink: np.ndarray) -> float:
     """Return the angle in degrees by which most lines descend to the right; 0 if there are too few letters to say."""
-    _, _, boxes, _ = cv2.connectedComponentsWithStats((ink > 127).astype(np.uint8), connectivity=8)
+    _, boxes = components((ink > 127).astype(np.uint8))
     y, x = np.nonzero(ink > 127)
     if np.ptp(x) < LEVEL * _letter_height(boxes[1:]):
         return 0.0
@@ -90,7 +91,7 @@ def _angle(ink: np.ndarray) -> float:
 
 def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Return the ink of each line, (H, W) uint8, and its slope."""
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats((ink > 127).astype(np.uint8), connectivity=8)
+    labels, boxes = components((ink > 127).astype(np.uint8))
     tall = _letter_height(boxes[1:])
     bands = _join(_find_bands(ink, tall), tall)
     usual = np.median([band.ink for band in bands]) if bands else 0

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from lab_kit.photo.components import components
 from lab_kit.photo.deskew import best_angle
 
 MAX_ANGLE = 12.0  # degrees by which lines may be turned
@@ -60,8 +61,10 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
     narrow = cv2.dilate(
         cv2.resize(darkness, (columns, height), interpolation=cv2.INTER_AREA), np.ones((3, 1), np.uint8)
     )
+    if not _may_have_rows(narrow > FAINTEST):
+        return np.zeros_like(darkness)
     y, x = np.nonzero(darkness > MASK)
-    if len(x) < 2 * width // 3 or not _may_have_rows(narrow > FAINTEST):
+    if len(x) < 2 * width // 3:
         return np.zeros_like(darkness)
     step = max(1, len(x) // POINTS)
     middle = best_angle(x[::step], y[::step], MAX_ANGLE, rows=max(20, height // 3))
@@ -76,8 +79,8 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
         back = cv2.warpAffine(level, shear, (columns, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         found = cv2.max(found, back)
     found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats((found > FAINTEST).astype(np.uint8), connectivity=8)
-    level = np.zeros(count, np.float32)
+    labels, boxes = components((found > FAINTEST).astype(np.uint8))
+    level = np.zeros(len(boxes), np.float32)
     for k, (left, top, wide, high, _) in enumerate(boxes):
         ends = (left <= 2) + (top <= 2) + (left + wide >= width - 2) + (top + high >= height - 2)
         if k and (wide >= SPAN * width or ends >= 2):

@@ -45,6 +45,8 @@ def find_sheet(grey: np.ndarray) -> np.ndarray | None:
     window = max(3, min(small.shape) // 12) | 1  # wider than strokes
     small = cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8)), 5)
     low, high = np.percentile(small, [2, 98])
+    if high < BRIGHTER * low:
+        return None
     found = [corners for level in np.linspace(low, high, TRIES + 2)[1:-1] if (corners := _bright_sheet(small, level))]
     if not found:
         return None

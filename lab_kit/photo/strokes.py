@@ -16,7 +16,8 @@ PADDING = 3  # pixels of paper around a drawing
 
 def stroke_width(mask: np.ndarray) -> float:
     """Return the median width in pixels of the strokes of a mask (H, W) uint8; 0 if there are none."""
-    framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    left, top, width, height = cv2.boundingRect(mask)
+    framed = cv2.copyMakeBorder(mask[top : top + height, left : left + width], 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     inside = cv2.distanceTransform(framed, cv2.DIST_L2, 3)
     ridge = inside[(inside > 0) & (inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8)))]
     return max(1.0, 2 * float(np.median(ridge)) - 0.5) if len(ridge) else 0.0
