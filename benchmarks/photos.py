@@ -37,7 +37,8 @@ from lab_kit.handwriting.pen_strokes import draw_set  # noqa: E402
 from lab_kit.photo import find_lines, only_line, open_picture, prepare_character  # noqa: E402
 from lab_kit.photo.fit_line import fit_line  # noqa: E402
 from lab_kit.photo.open_picture import OWN_PICTURE  # noqa: E402
-from lab_kit.photo.simulation import LOOKS, Look, photograph, wood  # noqa: E402
+from lab_kit.photo.photographed import LETTER, as_written, of_lines  # noqa: E402
+from lab_kit.photo.simulation import LOOKS, photograph, wood  # noqa: E402
 from text_recognizer.data import IAMLines  # noqa: E402
 from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS  # noqa: E402
 from text_recognizer.data.iam_lines import HEIGHT  # noqa: E402
@@ -51,13 +52,9 @@ TRIED = 16  # characters for each condition
 MOST_LOOKS = 32  # characters, read clean, of which these are taken
 WRITERS = range(2_000_000, 2_000_100)  # nobody has trained on them
 ENLARGED = 8  # times: a character of 28 pixels is 224 pixels in a photo
-LETTER = 110  # pixels: how high a photographed line is, about
 ON_A_PAGE = 5
 DECODING = {"weight": 0.5, "bonus": 1.2}
 ALIKE = ("0Oo", "1Il|", "Cc", "Kk", "Pp", "Ss", "Uu", "Vv", "Ww", "Xx", "Zz2", "Mm", "Jj", "Yy", "9gq", "5S")
-MARGIN = {"margin": 0.5, "near": False}
-# Of the height of a line: a line is written on about every rule.
-LINE_RULES = 1.0
 
 
 def enlarge(picture: np.ndarray) -> np.ndarray:
@@ -165,17 +162,6 @@ class Rate:
     def value(self) -> float:
         """The rate."""
         return round(self.edits / max(1, self.characters), 4)
-
-
-def as_written(ink: np.ndarray) -> np.ndarray:
-    """Return the picture of a line at the size that it has in a photo."""
-    scale = LETTER / len(ink)
-    return cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-
-
-def of_lines(look: Look) -> Look:
-    """Return a look for lines: rules and margins are counted in lines."""
-    return dataclasses.replace(look, **MARGIN, rules=look.rules and LINE_RULES * (0.5 if look.squared else 1.0))
 
 
 def lines(reader: LineReader, inks: Sequence[np.ndarray], texts: Sequence[str]) -> dict[str, object]:

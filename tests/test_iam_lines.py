@@ -184,6 +184,19 @@ def test_a_batch_depends_on_its_indices_alone():
     assert ready(source="pen").splits["test"].pixels.tobytes() == data.splits["test"].pixels.tobytes()
 
 
+def test_lines_can_be_photographed_first():
+    plain, labels = ready(source="pen").splits["train"].__getitems__([3, 1, 2])
+    data = ready(source="pen", photos=1.0)
+    photos, same = data.splits["train"].__getitems__([3, 1, 2])
+    assert torch.equal(labels, same), "a photo shows what was written"
+    assert photos.shape[:3] == plain.shape[:3]
+    assert not torch.equal(photos, plain[..., : photos.shape[-1]])
+    for photo, line in zip(photos, plain, strict=True):  # a straight copy it is not, but nearly as much ink
+        assert 0.4 < (photo > 0.5).float().sum() / (line > 0.5).float().sum() < 2.5
+    with pytest.raises(UserError, match="photos must be from 0 to 1, not 2"):
+        IAMLines(photos=2)
+
+
 def test_lines_are_as_wide_as_what_is_written_and_batches_of_similar_widths():
     data = ready(source="pen", max_length=40, num_val=200)
     widths = np.array([data.splits["val"].picture(index).shape[1] for index in range(200)])

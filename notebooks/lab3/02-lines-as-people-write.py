@@ -9,10 +9,11 @@
 # - say in what ways lines that people write differ from characters in boxes;
 # - feed pictures of any width to a network, in batches;
 # - say what a language model adds to a reader, and when it does harm;
-# - read a picture file of your own, and say what the network needs it to look like.
+# - read a photo of your own lines, and say what the network needs them to look like.
 
 # %%
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -26,10 +27,12 @@ from lab_kit.experiment import hardware
 from lab_kit.experiment.checkpoint import load_weights
 from lab_kit.handwriting.pen_line_style import line_style
 from lab_kit.handwriting.pen_lines import write_lines
+from lab_kit.handwriting.pen_pages import write_page
 from lab_kit.notebooks import notebook
 from lab_kit.photo.fit_line import fit_line
-from lab_kit.photo.ink import extract_ink
+from lab_kit.photo.line import written_lines
 from lab_kit.photo.open_picture import OWN_WRITING, open_picture
+from lab_kit.photo.simulation import LOOKS, photograph
 from text_recognizer.data import EMNISTLines, IAMLines
 from text_recognizer.data.character_mapping import ALPHANUMERIC, MAPPING, MARKS
 from text_recognizer.data.iam_lines import HEIGHT
@@ -186,33 +189,38 @@ for image, true in zip(hard, to_texts(labels), strict=True):
 # **Which errors are gone, and which are new?** The language model makes rare words into frequent ones. Some lines here
 # are no English at all, but random digits or letters: is it of use there? Try other weights, up to 2.
 #
-# ## Your own line
+# ## Your own lines
 #
-# Write one line with a dark pen on white paper, take a photo of it, cut away everything but the line, and save it
-# beside this notebook as `my_line.jpg` (on Colab: the folder symbol on the left). Until there is such a file, the line
-# of an imaginary writer is read, one that the network has not learned from.
+# Write a line, or a few, with a dark pen on any paper, take a photo, and save it beside this notebook as `my_lines.jpg`
+# (on Colab: the folder symbol on the left). Until there is such a file, two lines by an imaginary writer are read, whom
+# the network has not learned from: on squared paper, photographed in a simulation.
 #
-# The network reads only pictures that look like those it has learned from. Three steps make yours so: **ink** is told
-# from **paper**, whatever the light; the line is **cropped** to its ink and scaled to 48 pixels; and narrow hands are
-# **stretched**, wide ones squeezed, so that strokes stand as close as in training. If the second picture below is not
-# one upright line, dark on white, cut or turn your photo and try again.
+# The network reads only pictures that look like those it has learned from. These steps make yours so: **ink** is told
+# from **paper**, from shadows and from ruled lines; each **line of writing** is found, turned level, **cropped** to its
+# ink and scaled to 48 pixels; and narrow hands are **stretched**, wide ones squeezed, so that strokes stand as close as
+# in training. In the photo you see where a line was found, and below it what the network sees of it.
 
 # %%
-own = Path("my_line.jpg")
+own = Path("my_lines.jpg")
 if own.is_file():
     picture = open_picture(own, OWN_WRITING)
 else:
-    from PIL import Image
-
-    (stand_in,) = write_lines(["this could be yours"], torch.tensor([21_012]), torch.Generator().manual_seed(5), 90)
-    picture = Image.fromarray((235 - 0.7 * np.pad(stand_in, 40)).astype(np.uint8))  # grey ink on grey paper
-ink = extract_ink(picture)
-line = fit_line(ink, HEIGHT)
-_, (left, right) = plt.subplots(2, 1, figsize=(11, 4), layout="constrained")
-readings = f"alone: {read(line)}      with English: {read_english(line)}"
-for axes, image, title in ((left, picture, "your picture"), (right, 255 - line, readings)):
-    axes.imshow(image, cmap="gray")
-    axes.set_title(title, loc="left", parse_math=False)
+    page = write_page(
+        ["this could be yours", "or your grandmother's"], 21_012, torch.Generator().manual_seed(5), (260, 760)
+    )
+    picture = photograph(page, replace(LOOKS["ballpoint on squares"], rules=0.15, margin=0.1), np.random.default_rng(5))
+found = written_lines(picture)
+figure, (top, *below) = plt.subplots(
+    1 + len(found), 1, figsize=(11, 4 + 1.3 * len(found)), height_ratios=[4] + [1.3] * len(found), layout="constrained"
+)
+top.imshow(picture, cmap="gray")
+top.set_title("your picture", loc="left")
+for axes, line in zip(below, found, strict=True):
+    top.add_patch(plt.Polygon(line.corners, fill=False, edgecolor="tab:orange", linewidth=2))
+    seen = fit_line(line.ink, HEIGHT)
+    axes.imshow(255 - seen, cmap="gray")
+    axes.set_title(f"alone: {read(seen)}      with English: {read_english(seen)}", loc="left", parse_math=False)
+for axes in (top, *below):
     axes.set_axis_off()
 plt.show()
 
