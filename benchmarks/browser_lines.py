@@ -43,6 +43,7 @@ PAGE = (
     "old dog slept under a tree.",
 )
 WRITERS = torch.arange(3_000_000, 3_001_000)  # nobody has trained on them
+WAIT_EVERY = 4  # strokes, or nothing is read before the end
 POINT_EVERY = 2  # points of a path: the mouse does not report all
 WIDE, HIGH = 0.9, 0.62  # of the paper that a sentence covers at most
 SCREENS = {"1280": {"width": 1280, "height": 800}, "390": {"width": 390, "height": 844}}
@@ -105,7 +106,7 @@ def _written(browser: Browser, address: str, shots: Path | None) -> dict[str, ob
     box = page.locator("#paper").bounding_box()
     read = {}
     for number, (text, writer) in enumerate(zip(SENTENCES, choose_writers(), strict=True)):
-        read[text] = visitor.draw(page, strokes_of(text, writer, box["width"] / box["height"])).strip()
+        read[text] = visitor.draw(page, strokes_of(text, writer, box["width"] / box["height"]), WAIT_EVERY).strip()
         _shoot(page, shots, f"sentence-{number + 1}")
     waits = page.evaluate("window.waits")
     wrong = sum(Levenshtein.distance(text, got) for text, got in read.items())

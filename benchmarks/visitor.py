@@ -59,21 +59,28 @@ def opened(page: Page, address: str) -> Page:
     return page
 
 
-def draw(page: Page, strokes: Sequence[np.ndarray]) -> str:
-    """Draw strokes, each (points, 2) from 0 to 1, on empty paper; return what is read."""
+def draw(page: Page, strokes: Sequence[np.ndarray], wait_every: int = 0) -> str:
+    """Draw strokes, each (points, 2) from 0 to 1, on empty paper; return what is read.
+
+    Args:
+        page: the web page.
+        strokes: what to draw.
+        wait_every: after so many strokes, wait for the reading of what there is; 0: only after the last.
+    """
     if page.is_enabled("#clear"):
         page.click("#clear")
-    before = page.evaluate("window.waits.length")
     box = page.locator("#paper").bounding_box()
-    for stroke in strokes:
+    for number, stroke in enumerate(strokes, 1):
+        before = page.evaluate("window.waits.length")
         for k, (x, y) in enumerate(stroke):
             page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
             if k == 0:
                 page.mouse.down()
         page.mouse.up()
-    # The last pen-up has been answered when its reading is on the page.
-    page.wait_for_selector("#result:not(.stale):not(.empty)")
-    page.wait_for_function("before => window.waits.length > before", arg=before)
+        if number == len(strokes) or (wait_every and number % wait_every == 0):
+            # A pen-up has been answered when its reading is on the page.
+            page.wait_for_selector("#result:not(.stale):not(.empty)")
+            page.wait_for_function("before => window.waits.length > before", arg=before)
     return page.inner_text("#text")
 
 
