@@ -14,7 +14,7 @@ from test_photo import likeness, page
 
 from lab_kit.errors import UserError
 from lab_kit.handwriting.pen_strokes import draw_set
-from lab_kit.photo import find_lines, only_line, prepare_character
+from lab_kit.photo import find_lines, only_line, prepare_character, written_lines
 from lab_kit.photo.background import dark_on_light
 from lab_kit.photo.groups import TwoCharacters, find_pieces, one_character
 from lab_kit.photo.ink import NoWriting, extract_ink
@@ -248,3 +248,84 @@ def test_squared_paper_is_no_board(square):
         for start in range(10, len(across), square):
             across[start : start + 10] = 150
     assert dark_on_light(sheet) is sheet
+
+
+# What was found amiss in photos of all kinds
+
+
+@pytest.mark.parametrize("height", [0.6, 0.85, 0.92])
+def test_a_character_that_fills_the_photo_keeps_its_stem(height):
+    page = np.full((400, 400), 235, np.uint8)
+    top, bottom = round(200 - 200 * height), round(200 + 200 * height)
+    for start, end in (((120, top), (120, bottom)), ((120, top), (280, top)), ((120, 200), (240, 200))):
+        cv2.line(page, start, end, 40, 10, cv2.LINE_AA)
+    seen = prepare_character(Image.fromarray(page), "box")
+    left = np.flatnonzero((seen > 127).any(axis=0))[0]
+    assert (seen[:, left : left + 3] > 127).any(axis=1).sum() > 18
+
+
+def test_a_block_of_light_writing_is_no_sheet():
+    board = np.full((500, 900), 50, np.uint8)
+    for row in range(100, 420, 80):
+        cv2.putText(board, "many words of chalk here", (60, row), cv2.FONT_HERSHEY_SIMPLEX, 1.8, 220, 6, cv2.LINE_AA)
+    assert find_sheet(board) is None
+    assert len(find_lines(Image.fromarray(board))) == 4
+
+
+def dotted() -> np.ndarray:
+    page = np.full((1500, 2000), 235, np.uint8)
+    for row in range(30, 1500, 40):
+        for column in range(30, 2000, 40):
+            cv2.circle(page, (column, row), 4, 150, -1, cv2.LINE_AA)
+    return page
+
+
+def specks(count: int) -> np.ndarray:
+    page = np.full((1500, 2000), 255, np.uint8)
+    random = np.random.default_rng(0)
+    for row, column in zip(random.integers(0, 1490, count), random.integers(0, 1990, count), strict=True):
+        page[row : row + 3, column : column + 3] = 0
+    return page
+
+
+def holes() -> np.ndarray:
+    page = np.full((1200, 1600), 235, np.uint8)
+    for row in range(60, 1200, 80):
+        cv2.circle(page, (70, row), 22, 60, -1)
+    return page
+
+
+@pytest.mark.parametrize("make", [dotted, lambda: specks(13), lambda: specks(1_000), lambda: specks(20_000), holes])
+def test_dots_specks_and_holes_are_no_lines(make):
+    with pytest.raises(NoWriting):
+        find_lines(Image.fromarray(make()))
+
+
+def words(*rows: str) -> np.ndarray:
+    page = np.full((140 * len(rows) + 200, 1400), 235, np.uint8)
+    for k, row in enumerate(rows, 1):
+        cv2.putText(page, row, (150, 60 + 140 * k), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 40, 6, cv2.LINE_AA)
+    return page
+
+
+def test_a_short_line_and_lines_in_a_frame_are_found():
+    assert len(written_lines(Image.fromarray(words("Hi Bob", "thank you for your kind letter")))) == 2
+    framed = words("first line of three", "second line of it", "and the third of them")
+    cv2.rectangle(framed, (60, 60), (1300, 580), 40, 6)
+    assert len(find_lines(Image.fromarray(framed))) == 3
+    punched = words("first line of three", "second line of it", "and the third of them")
+    for row in (200, 420):
+        cv2.circle(punched, (60, row), 50, 50, -1)
+    assert len(find_lines(Image.fromarray(punched))) == 3
+
+
+def test_a_small_gap_in_a_character_makes_no_two():
+    page = np.full((400, 400), 235, np.uint8)
+    for start, end in (((60, 340), (190, 60)), ((206, 60), (340, 340)), ((150, 240), (250, 240))):
+        cv2.line(page, start, end, 40, 12, cv2.LINE_AA)
+    assert (prepare_character(Image.fromarray(page), "box")[:, 15:] > 127).any()
+    page = np.full((400, 400), 235, np.uint8)
+    for column in (100, 170):
+        cv2.rectangle(page, (column, 100), (column + 50, 300), 40, 8)
+    with pytest.raises(TwoCharacters):
+        prepare_character(Image.fromarray(page), "box")

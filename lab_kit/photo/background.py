@@ -7,7 +7,8 @@ from PIL import Image
 # Pictures are reduced to the area of a square with sides of so many pixels. (A limit for the longer side would leave
 # too few rows of the picture of a single line.)
 POLARITY_SIDE = 192  # to decide which of ink and paper is darker. With fewer, the squares of a page would blur
-CLEARLY = 1.5  # times as much must be lighter as is darker, for the ink to be lighter
+STEP = 0.25  # of its logarithm: a smaller difference from its surroundings can be the soft edge of a shadow
+CLEARLY = 2.0  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
@@ -27,9 +28,10 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
     """
     small = _coarse(grey, _longest(grey, POLARITY_SIDE))
     around = cv2.resize(_median_around(_coarse(small, max(small.shape) // 2)), small.shape[::-1])
-    difference = small.astype(np.float32) - around
+    # In the logarithm, ink differs from its paper by as much in a shadow as in the light.
+    difference = np.log(small + DARKEST_PAPER) - np.log(around + DARKEST_PAPER)
     cubes = difference * difference * difference
-    light, dark = cubes[cubes > 0].sum(), -cubes[cubes < 0].sum()
+    light, dark = cubes[difference > STEP].sum(), -cubes[difference < -STEP].sum()
     return 255 - grey if light > CLEARLY * dark else grey
 
 

@@ -20,11 +20,14 @@ BESIDE = 0.15  # of the larger piece: pieces that are side by side are no farthe
 DOT = 3.5  # stroke widths: what is no larger is a dot
 DOTS_APART = 4.0  # of their size: the dots of a colon are no farther apart
 RIVAL = 0.5  # of the dominant group's size: what is as large was written as well
-THICK = 2.2  # times as thick as what was written beside it: a thing, such as a pen or a hole
+THICK, LESS_THICK = 2.2, 0.75  # times as thick as what was written beside it: a thing, such as a hole, or, if it is
+LONG = 2.5  # times as long as well, a pen
+SMALLER = 0.2  # of its size: what is smaller says nothing of it
 SOLID = 0.88  # of its convex hull is covered by a thing
 TALL = 0.55  # of the group's height: two pieces side by side that are both as tall,
 WIDE = 1.2  # and together as wide, per height, are two characters
 ALIKE = 0.6  # of the size of the other: so are two pieces of similar sizes,
+NEAR = 0.7  # of a stroke width: a gap that is no wider was not meant
 FLAT = 2.5  # of its own stroke widths: the smaller of them is more than a bar
 OVERLAP = 0.25  # of the narrower piece: with more, pieces are one above the other
 
@@ -103,7 +106,7 @@ def one_character(ink: np.ndarray) -> np.ndarray:
     rivals = [group for group in groups if group is not best and group.size >= RIVAL * best.size and not group.cut]
     if rivals:
         raise TwoCharacters(several=len(rivals) > 1)
-    if _is_double([piece for piece in pieces if piece.labels[0] in best.labels], best):
+    if _is_double([piece for piece in pieces if piece.labels[0] in best.labels], best, labels):
         raise TwoCharacters
     own = np.isin(labels, best.labels).astype(np.uint8)
     return ink * cv2.dilate(own, np.ones((5, 5), np.uint8))
@@ -166,13 +169,23 @@ def _without_things(groups: list[Piece]) -> list[Piece]:
         for group in groups
         if not group.solid
         or all(
-            group.thickness < THICK * other.thickness or other.cut or other.size < 0.3 * group.size for other in groups
+            group.thickness < (THICK if group.size < LONG * other.size else LESS_THICK) * other.thickness
+            or other.cut
+            or other.size < max(SMALLER * group.size, DOT * other.thickness)
+            for other in groups
         )
     ]
     return kept or groups
 
 
-def _is_double(pieces: Sequence[Piece], group: Piece) -> bool:
+def _nearly_touch(one: Piece, other: Piece, labels: np.ndarray) -> bool:
+    """Return whether two pieces are so near that the pen was meant to go on."""
+    near = round(NEAR * 2 * min(one.thickness, other.thickness)) | 1
+    around = cv2.dilate(np.isin(labels, one.labels).astype(np.uint8), np.ones((near, near), np.uint8))
+    return bool((around[np.isin(labels, other.labels)] > 0).any())
+
+
+def _is_double(pieces: Sequence[Piece], group: Piece, labels: np.ndarray) -> bool:
     """Return whether two pieces of a group stand side by side, or one above the other, that could each be all of it."""
     width = group.right - group.left
     for one, other in combinations([piece for piece in pieces if piece.size > DOT * piece.thickness], 2):
@@ -181,8 +194,8 @@ def _is_double(pieces: Sequence[Piece], group: Piece) -> bool:
         beside = min(one.right, other.right) - max(one.left, other.left) <= OVERLAP * narrow.width
         below = min(one.bottom, other.bottom) - max(one.top, other.top) <= 0
         alike = narrow.width > max(ALIKE * wide.width, FLAT * narrow.thickness)
-        if beside and low.height >= TALL * group.height and (alike or width > WIDE * group.height):
-            return True
-        if below and narrow.width >= TALL * width and low.height > max(ALIKE * high.height, FLAT * low.thickness):
+        double = beside and low.height >= TALL * group.height and (alike or width > WIDE * group.height)
+        stacked = below and narrow.width >= TALL * width and low.height > max(ALIKE * high.height, FLAT * low.thickness)
+        if (double or stacked) and not _nearly_touch(one, other, labels):
             return True
     return False

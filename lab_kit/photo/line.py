@@ -7,7 +7,7 @@ from lab_kit.errors import UserError
 from lab_kit.photo.fit_line import fit_line
 from lab_kit.photo.page import WrittenLine, find_lines
 
-SECOND_LINE = 0.3  # of the main line's ink: with less, it does not count as another line
+SECOND_LINE = 0.1  # of the main line's ink: with less, it does not count as another line
 
 
 def prepare_line(picture: Image.Image, height: int) -> np.ndarray:

@@ -9,7 +9,9 @@ from lab_kit.photo.deskew import best_angle
 MAX_ANGLE = 12.0  # degrees by which lines may be turned
 AROUND = (-1.2, -0.6, 0.0, 0.6, 1.2)  # degrees from the commonest angle: in perspective, lines are not parallel
 LENGTH = 0.4  # of the picture's width: shorter strokes are writing,
-SPAN = 0.75  # and so is what does not go on over this share of it, or from edge to edge
+SPAN, SEVERAL = 0.75, 3  # and so is what does not go on from edge to edge, or, with so many others, over this share
+EDGE = 0.03  # of the picture's width: so near to its edge, a line goes on beyond it
+THIN = 0.08  # of the picture's shorter side: what is thicker was written
 FAINTEST = 0.025  # of the paper's brightness, by which a ruled line is darker
 EVEN = 1.4  # times as dark as in the middle: a darker part of a line is a stroke along it
 MIDDLE = 1.12  # times as dark as where it is faintest is a line, about
@@ -79,11 +81,17 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
         back = cv2.warpAffine(level, shear, (columns, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         found = cv2.max(found, back)
     found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
-    labels, boxes = components((found > FAINTEST).astype(np.uint8))
+    mask = (found > FAINTEST).astype(np.uint8)
+    labels, boxes = components(mask)
     level = np.zeros(len(boxes), np.float32)
+    near = max(2, int(EDGE * width))
+    several = (boxes[1:, cv2.CC_STAT_WIDTH] >= SPAN * width).sum() >= SEVERAL
+    window = np.ones((max(5, int(THIN * min(darkness.shape))), 1), np.uint8)
+    thick = np.unique(labels[cv2.erode(mask, window, borderValue=0) > 0])
     for k, (left, top, wide, high, _) in enumerate(boxes):
-        ends = (left <= 2) + (top <= 2) + (left + wide >= width - 2) + (top + high >= height - 2)
-        if k and (wide >= SPAN * width or ends >= 2):
+        ends = (left <= near) + (left + wide >= width - near) + (top <= 2) + (top + high >= height - 2)
+        long = ends >= 2 or (several and wide >= SPAN * width)
+        if k and long and k not in thick:
             part = np.s_[top : top + high, left : left + wide]
             level[k] = EVEN * np.median(found[part][labels[part] == k])
     return cv2.min(found, level[labels])

@@ -7,9 +7,11 @@ from PIL import Image
 SIDE = 320  # pixels of the longer side, to which the picture is reduced to look for the sheet
 SMALLEST, LARGEST = 0.12, 0.97  # of the picture's area
 FILLED = 0.95  # of the quadrilateral that is as bright as paper, and of what is as bright that it covers
+PAPER = 0.6  # of a sheet, at least, is not written on
 BRIGHTER = 1.1  # times as bright as what lies around it
 RIM = 0.015  # of the picture's longer side: an edge of the sheet that is nearer to the picture's edge is cut off
 INSIDE = 0.01  # of the sheet, at each side, that is left out: its edge is no writing
+STEP = 4  # pixels from an edge of the sheet: there it is bright inside and dark outside
 TRIES = 8  # levels of brightness that may tell paper from table
 
 
@@ -43,6 +45,7 @@ def find_sheet(grey: np.ndarray) -> np.ndarray | None:
     scale = min(1.0, SIDE / max(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     window = max(3, min(small.shape) // 12) | 1  # wider than strokes
+    plain = small
     small = cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((window, window), np.uint8)), 5)
     low, high = np.percentile(small, [2, 98])
     if high < BRIGHTER * low:
@@ -51,6 +54,9 @@ def find_sheet(grey: np.ndarray) -> np.ndarray | None:
     if not found:
         return None
     _, corners = max(found, key=lambda item: item[0])
+    inside = cv2.fillConvexPoly(np.zeros_like(plain), corners.round().astype(np.int32), 1) > 0
+    if (plain[inside] > 0.8 * small[inside]).mean() < PAPER:
+        return None  # a block of light writing
     return np.float32((corners + 0.5) / scale)
 
 
@@ -74,7 +80,26 @@ def _bright_sheet(small: np.ndarray, level: float) -> tuple[float, np.ndarray] |
         return None
     if np.median(small[inside > 0]) < BRIGHTER * np.median(small[around > 0]):
         return None
-    return cv2.contourArea(corners) * filled**12, corners
+    return _contrast(small, corners) * filled**12, corners
+
+
+def _contrast(small: np.ndarray, corners: np.ndarray) -> float:
+    """Return how much brighter the picture is just inside of a quadrilateral than just outside, at its weakest side.
+
+    Sides at the edge of the picture do not count.
+    """
+    height, width = small.shape
+    ratios = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = (end - start) / max(1.0, float(np.linalg.norm(end - start)))
+        inwards = np.array([-along[1], along[0]])
+        points = start + np.linspace(0.1, 0.9, 24)[:, None] * (end - start)
+        places = [(points + step * STEP * inwards).round().astype(int) for step in (1, -1)]
+        seen = np.all([((p >= 0) & (p < [width, height])).all(axis=1) for p in places], axis=0)
+        if seen.sum() > len(points) // 2:
+            inside, outside = (np.median(small[p[seen, 1], p[seen, 0]]) for p in places)
+            ratios.append(inside / max(1.0, outside))
+    return float(min(ratios, default=0.0))
 
 
 def _quadrilateral(hull: np.ndarray) -> np.ndarray | None:
