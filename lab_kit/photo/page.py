@@ -11,7 +11,7 @@ from lab_kit.photo.components import components
 from lab_kit.photo.deskew import best_angle, rotate
 from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten_with_view
-from lab_kit.photo.strokes import stroke_width
+from lab_kit.photo.things import is_writing, without_things
 
 LONGEST = 1600  # pixels of the longer side, to which pages are reduced
 MOST_ENLARGED = 3.0  # times: a small picture is enlarged, or thin strokes would break
@@ -26,11 +26,7 @@ TALLEST, MEDIAN = 0.75, 0.5  # of the ink is in pieces that are no taller than t
 TALLER = 1.8  # times as tall as middling ones are tall letters at most: a title does not count
 BAND = 0.3  # of the blurred ink in the middle of the lines around: there is a band
 LEAST = 0.06  # of the ink of a usual line: what has less is a speck
-THICK = 3.0  # times as thick as strokes are: a thing, such as a hole or a stain
-HOLLOW, AROUND = 0.06, 0.6  # of its box is ink, and of the other pieces are in it: a drawn frame
-DOT = 2.0  # stroke widths: what is no longer is a dot
-MOST_LOOKS = 3  # pieces, the largest, tell whether a line is all dots
-SMALL, FEW = 0.02, 3  # of the page's longer side, pieces: so few that are smaller, and in one line, are specks
+SMALL = 0.02  # of the page's longer side: letters that are smaller could be specks
 MOST_LINES, MOST_PIECES = 120, 12_000  # on a page: more are the grain of something that nobody wrote
 
 
@@ -98,7 +94,7 @@ def _angle(ink: np.ndarray) -> float:
 
 def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Return the ink of each line, (H, W) uint8, and its slope."""
-    ink = _without_things(ink)
+    ink = without_things(ink)
     labels, boxes = components((ink > 127).astype(np.uint8))
     if len(boxes) > MOST_PIECES:
         return []
@@ -110,49 +106,10 @@ def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
         return []
     owner = _owners(labels, boxes, bands)
     for k in range(1, len(bands) + 1):
-        if not _is_writing(labels, boxes, owner == k, tall < SMALL * max(ink.shape)):
+        if not is_writing(labels, boxes, owner == k, tall < SMALL * max(ink.shape)):
             owner[owner == k] = 0
     soft = cv2.dilate(owner, np.ones((3, 3), np.uint8))  # with the grey edges of strokes
     return [(ink * (soft == k), band.slope) for k, band in enumerate(bands, 1) if (owner == k).any()]
-
-
-def _is_writing(labels: np.ndarray, boxes: np.ndarray, own: np.ndarray, small: bool) -> bool:
-    """Return whether a line (H, W) bool of small pieces, or of others, is more than specks, dots and holes."""
-    pieces = np.unique(labels[own])
-    if small and len(pieces) < FEW:
-        return False
-    sizes = boxes[pieces][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    for k in pieces[np.argsort(-sizes)][:MOST_LOOKS]:
-        left, top, width, height, _ = boxes[k]
-        part = (labels[top : top + height, left : left + width] == k).astype(np.uint8)
-        if max(width, height) > DOT * stroke_width(part):
-            return True
-    return False
-
-
-def _without_things(ink: np.ndarray) -> np.ndarray:
-    """Return the ink without frames, and without pieces that are much thicker than strokes, if there are others."""
-    mask = (ink > 127).astype(np.uint8)
-    side = round(THICK * stroke_width(mask)) | 1
-    thick = cv2.erode(mask, np.ones((side, side), np.uint8), borderValue=0)
-    labels, boxes = components(mask)
-    thing = _frames(boxes)
-    thing[np.unique(labels[thick > 0])] = True
-    thing[0] = False
-    if not thing.any():
-        return ink
-    kept = np.where(cv2.dilate(thing[labels].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, 0, ink).astype(np.uint8)
-    return kept if kept.max(initial=0) > 127 else ink
-
-
-def _frames(boxes: np.ndarray) -> np.ndarray:
-    """Return which pieces are lines around most of the others: (pieces,) bool."""
-    left, top, wide, high, area = boxes.T
-    frames = np.zeros(len(boxes), bool)
-    for k in np.flatnonzero(area < HOLLOW * wide * high):
-        inside = (left > left[k]) & (top > top[k]) & (left + wide < (left + wide)[k]) & (top + high < (top + high)[k])
-        frames[k] = k and inside.sum() >= max(FEW, AROUND * (len(boxes) - 2))
-    return frames
 
 
 def _letter_height(boxes: np.ndarray) -> float:

@@ -81,12 +81,18 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
         back = cv2.warpAffine(level, shear, (columns, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         found = cv2.max(found, back)
     found = cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.min(found, _printed(found))
+
+
+def _printed(found: np.ndarray) -> np.ndarray:
+    """Return how dark at most each of the lines is that were printed and not written, (H, W) float32; 0 elsewhere."""
+    height, width = found.shape
     mask = (found > FAINTEST).astype(np.uint8)
     labels, boxes = components(mask)
     level = np.zeros(len(boxes), np.float32)
     near = max(2, int(EDGE * width))
     several = (boxes[1:, cv2.CC_STAT_WIDTH] >= SPAN * width).sum() >= SEVERAL
-    window = np.ones((max(5, int(THIN * min(darkness.shape))), 1), np.uint8)
+    window = np.ones((max(5, int(THIN * min(found.shape))), 1), np.uint8)
     thick = np.unique(labels[cv2.erode(mask, window, borderValue=0) > 0])
     for k, (left, top, wide, high, _) in enumerate(boxes):
         ends = (left <= near) + (left + wide >= width - near) + (top <= 2) + (top + high >= height - 2)
@@ -94,7 +100,7 @@ def find_rows(darkness: np.ndarray) -> np.ndarray:
         if k and long and k not in thick:
             part = np.s_[top : top + high, left : left + wide]
             level[k] = EVEN * np.median(found[part][labels[part] == k])
-    return cv2.min(found, level[labels])
+    return level[labels]
 
 
 def _may_have_rows(dark: np.ndarray) -> bool:
