@@ -11,7 +11,7 @@ from lab_kit.photo.components import components
 from lab_kit.photo.deskew import best_angle, rotate
 from lab_kit.photo.ink import NoWriting, extract_ink
 from lab_kit.photo.sheet import straighten_with_view
-from lab_kit.photo.things import is_writing, without_things
+from lab_kit.photo.things import beside, is_writing, without_things
 
 LONGEST = 1600  # pixels of the longer side, to which pages are reduced
 MOST_ENLARGED = 3.0  # times: a small picture is enlarged, or thin strokes would break
@@ -108,6 +108,8 @@ def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     for k in range(1, len(bands) + 1):
         if not is_writing(labels, boxes, owner == k, tall < SMALL * max(ink.shape)):
             owner[owner == k] = 0
+        elif things := beside(labels, boxes, owner == k, tall):
+            owner[(owner == k) & np.isin(labels, things)] = 0
     soft = cv2.dilate(owner, np.ones((3, 3), np.uint8))  # with the grey edges of strokes
     return [(ink * (soft == k), band.slope) for k, band in enumerate(bands, 1) if (owner == k).any()]
 

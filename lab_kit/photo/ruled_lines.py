@@ -10,7 +10,8 @@ MAX_ANGLE = 12.0  # degrees by which lines may be turned
 AROUND = (-1.2, -0.6, 0.0, 0.6, 1.2)  # degrees from the commonest angle: in perspective, lines are not parallel
 LENGTH = 0.4  # of the picture's width: shorter strokes are writing,
 SPAN, SEVERAL = 0.75, 3  # and so is what does not go on from edge to edge, or, with so many others, over this share
-EDGE = 0.03  # of the picture's width: so near to its edge, a line goes on beyond it
+FAINT_END = 0.4  # of its usual darkness: where a line is fainter, it has ended
+EDGE = 0.01  # of the picture's width: so near to its edge, a line goes on beyond it
 THIN = 0.08  # of the picture's shorter side: what is thicker was written
 FAINTEST = 0.025  # of the paper's brightness, by which a ruled line is darker
 EVEN = 1.4  # times as dark as in the middle: a darker part of a line is a stroke along it
@@ -94,12 +95,14 @@ def _printed(found: np.ndarray) -> np.ndarray:
     several = (boxes[1:, cv2.CC_STAT_WIDTH] >= SPAN * width).sum() >= SEVERAL
     window = np.ones((max(5, int(THIN * min(found.shape))), 1), np.uint8)
     thick = np.unique(labels[cv2.erode(mask, window, borderValue=0) > 0])
-    for k, (left, top, wide, high, _) in enumerate(boxes):
-        ends = (left <= near) + (left + wide >= width - near) + (top <= 2) + (top + high >= height - 2)
-        long = ends >= 2 or (several and wide >= SPAN * width)
-        if k and long and k not in thick:
-            part = np.s_[top : top + high, left : left + wide]
-            level[k] = EVEN * np.median(found[part][labels[part] == k])
+    for k, (left, top, wide, high, _) in enumerate(boxes[1:], 1):
+        part = np.s_[top : top + high, left : left + wide]
+        own = labels[part] == k
+        usual = np.median(found[part][own])
+        dark = np.flatnonzero((own & (found[part] > FAINT_END * usual)).any(axis=0))
+        sides = left + dark[0] <= near, left + dark[-1] >= width - 1 - near, top <= 2, top + high >= height - 2
+        if k not in thick and (sum(map(bool, sides)) >= 2 or (several and wide >= SPAN * width)):
+            level[k] = EVEN * usual
     return level[labels]
 
 
