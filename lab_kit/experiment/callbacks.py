@@ -5,6 +5,7 @@ import io
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,8 @@ class TestPredictions(pl.Callback):
     """Collect what the model said of each test picture, in the dataset's order.
 
     After testing, `labels` and `predicted` (int64, (N,) for characters or (N, places) for lines) and `confidence`
-    ((N,) float32, the probability that the model gave its answer) are on the CPU.
+    ((N,) float32, the probability that the model gave its answer) are on the CPU; and `plots` says what else the model
+    wants to have drawn: a function of a path for each file name.
     """
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -167,3 +169,5 @@ class TestPredictions(pl.Callback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._batches = distributed.gather_in_order(self._batches)
         self.labels, self.predicted, self.confidence = (torch.cat(parts) for parts in zip(*self._batches, strict=True))
+        has_plots = trainer.is_global_zero and hasattr(pl_module, "plots")
+        self.plots: dict[str, Callable[[Path], None]] = pl_module.plots() if has_plots else {}

@@ -98,12 +98,17 @@ def lit_class(package: ModuleType, task: str, loss: str | None) -> type[pl.Light
     exported = [getattr(package, name, None) for name in package.__all__]
     exported = [cls for cls in exported if isinstance(cls, type) and issubclass(cls, pl.LightningModule)]
     special = [cls for cls in exported if cls.own_loss == loss and loss is not None]
-    if special and special[0].task != task:
-        raise UserError(f"--loss {loss} is for pictures of a {special[0].task}, and these show a {task} each.")
-    general = [cls for cls in exported if cls.task == task and cls.own_loss is None]
-    if not special + general:
+    fitting = [cls for cls in special if cls.task == task]
+    if special and not fitting:
+        tasks = " or a ".join(sorted({cls.task for cls in special}))
+        raise UserError(f"--loss {loss} is for pictures of a {tasks}, and these show a {task} each.")
+    of_task = [cls for cls in exported if cls.task == task]
+    general = [cls for cls in of_task if cls.own_loss is None]
+    if not fitting + general:
+        if of_task:
+            raise UserError(f"Pictures of a {task} are learned from with --loss {of_task[0].own_loss} alone.")
         raise UserError(f"There is no way yet to learn from pictures of a {task}: choose another --data_class.")
-    return (special + general)[0]
+    return (fitting + general)[0]
 
 
 def classes_with_flag(packages: Packages, flag: str) -> list[str]:

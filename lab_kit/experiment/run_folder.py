@@ -83,6 +83,8 @@ class RunFolder:
         plots = import_module(f"lab_kit.plots.{data.task}_plots")
         read = (predictions.labels, predictions.predicted, predictions.confidence)
         plots.draw(*read, data.splits["test"].picture, data.config().mapping, self.path)
+        for name, draw in predictions.plots.items():
+            draw(self.path / name)
         if (self.path / "metrics.csv").is_file():
             curves.plot_curves(self.path / "metrics.csv", self.path / "curves.png")
         rows = {"best epoch": _best_epoch(metrics)} if "best_epoch" in metrics else {}

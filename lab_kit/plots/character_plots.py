@@ -111,7 +111,7 @@ def plot_confusion(
     axes = figure.add_subplot()
     # A square-root scale, or the mistakes would vanish beside the diagonal.
     picture = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1)
-    names = ["␣" if mapping[index] == " " else mapping[index] for index in classes]
+    names = [{" ": "␣", "\n": "↵"}.get(mapping[index], mapping[index]) for index in classes]
     longest = max(map(len, names))
     look = {"fontsize": 11 if few else 8, "parse_math": False}  # a $ in a name is a $
     axes.set_xticks(

@@ -99,11 +99,16 @@ def draw(
     """
     lines = Lines.from_classes(labels, predicted, mapping)
     plot_predictions(lines, picture, folder / "predictions.png")
+    plot_replaced(lines, mapping, folder / "confusion.png")
+
+
+def plot_replaced(lines: Lines, mapping: tuple[str, ...], path: Path) -> None:
+    """Draw the confusion matrix of characters that were read for others, if there is any that stands for one."""
     true, read = (torch.tensor([mapping.index(name) for name in text]) for text in lines.replaced())
     if len(true):
         found = Predictions(true, read, torch.ones(len(true)))
         title = "What was read as what: share of each true character (left out, or read from nothing: not shown)"
-        plot_confusion(found, mapping, folder / "confusion.png", title)
+        plot_confusion(found, mapping, path, title)
 
 
 def plot_predictions(lines: Lines, picture: Callable[[int], Tensor], path: Path) -> None:

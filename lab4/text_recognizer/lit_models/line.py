@@ -46,6 +46,9 @@ class LineLitModel(BaseLitModel):
     ) -> None:
         super().__init__(model, data_config, optimizer, lr, loss, one_cycle_max_lr)
         self.mapping = data_config.mapping
+        needed = getattr(model, "needs_loss", None)  # of a network that learns in a way of its own
+        if needed not in (None, self.own_loss):
+            raise UserError(f"{type(model).__name__} learns with --loss {needed} alone.")
         self.check_windows(model, data_config.output_dims[0])
         self.val_cer, self.test_cer = CharErrorRate(), CharErrorRate()
         self._shown: list[tuple[str, str]] = []
@@ -94,14 +97,17 @@ class LineLitModel(BaseLitModel):
         self._record(f"{split}_loss", batch_index, loss.detach(), len(images))
         self._record_accuracy(f"{split}_acc", batch_index, logits, labels)
         if split != "train":  # comparing texts takes longer than a training step
-            true, read = (to_texts(classes, self.mapping) for classes in (labels, self.read(logits)[0]))
-            self._record(f"{split}_cer", batch_index, read, true)
-            if split == "val" and len(self._shown) < SHOWN:
-                self._shown += list(zip(true, read, strict=True))[: SHOWN - len(self._shown)]
+            self._record_texts(split, batch_index, logits, labels)
         return loss, logits
 
     def on_validation_epoch_start(self) -> None:
         self._shown = []
+
+    def _record_texts(self, split: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
+        true, read = (to_texts(classes, self.mapping) for classes in (labels, self.read(logits)[0]))
+        self._record(f"{split}_cer", batch_index, read, true)
+        if split == "val" and len(self._shown) < SHOWN:
+            self._shown += list(zip(true, read, strict=True))[: SHOWN - len(self._shown)]
 
     def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
         self._record(name, batch_index, logits, labels)

@@ -1,0 +1,66 @@
+"""A page reader: a residual network turns the page into a grid of features, and a decoder writes line after line.
+
+Singh and Karayev, Full page handwriting recognition via image to sequence extraction, arXiv:2103.06450.
+"""
+
+from torch import Tensor, nn
+
+from lab_kit.checks import check_sizes
+from text_recognizer.data_config import DataConfig
+from text_recognizer.models.encoder_decoder import EncoderDecoder
+from text_recognizer.models.resnet import ResidualBlock
+
+
+class ResNetTransformer(EncoderDecoder):
+    """Residual blocks, down to a place for each 32 x 8 pixels, and a decoder that looks at all of them.
+
+    Lines stand farther apart than letters do, so there are fewer rows than columns (as in Coquenet and others, SPAN,
+    arXiv:2102.08742). Nobody cuts the page into lines: where the next one begins, the decoder learns.
+
+    Args:
+        data_config: shapes and classes of the data.
+        conv_dim: channels of the first convolution; the residual blocks have twice, four and eight times as many.
+        tf_dim: features of each place of the page, and of each character.
+        tf_fc_dim: neurons between the two linear layers of a decoder's layer.
+        tf_dropout: share of the decoder's features that is set to zero in training.
+        tf_layers: layers of the decoder.
+        tf_nhead: heads of attention.
+
+    Raises:
+        UserError: the data is not lines or pages, or the sizes do not fit together.
+    """
+
+    def __init__(
+        self,
+        data_config: DataConfig,
+        conv_dim: int = 16,
+        tf_dim: int = 192,
+        tf_fc_dim: int = 512,
+        tf_dropout: float = 0.1,
+        tf_layers: int = 3,
+        tf_nhead: int = 4,
+    ) -> None:
+        super().__init__(data_config, tf_dim, tf_fc_dim, tf_dropout, tf_layers, tf_nhead)
+        check_sizes(conv_dim=conv_dim)
+        # What halves the page is a convolution: PyTorch 2.15 writes beyond its memory in a residual block's way around
+        # with a stride, for some numbers of channels side by side (`channels_last`).
+        self.blocks = nn.Sequential(
+            *_shrink(data_config.input_dims[0], conv_dim, 5, stride=2),  # H / 2, W / 2
+            *_shrink(conv_dim, 2 * conv_dim, 3, stride=2),  # H / 4, W / 4
+            *_shrink(2 * conv_dim, 4 * conv_dim, 3, stride=2),  # H / 8, W / 8
+            ResidualBlock(4 * conv_dim, 4 * conv_dim),
+            *_shrink(4 * conv_dim, 8 * conv_dim, 3, stride=(2, 1)),  # H / 16, W / 8
+            *_shrink(8 * conv_dim, 8 * conv_dim, 3, stride=(2, 1)),  # H / 32, W / 8
+            ResidualBlock(8 * conv_dim, 8 * conv_dim),
+            nn.Conv2d(8 * conv_dim, tf_dim, (1, 5), padding=(0, 2)),
+        )
+
+    def features(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, tf_dim, H / 32, W / 8)."""
+        return self.blocks(images)
+
+
+def _shrink(in_channels: int, out_channels: int, kernel_size: int, stride: int | tuple[int, int]) -> list[nn.Module]:
+    # No bias: the batch norm behind it subtracts the mean anyway.
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False)
+    return [conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
