@@ -25,8 +25,8 @@ from lab_kit.program import run as run_program
 from text_recognizer import benchmark, export, predict
 from text_recognizer.data import MNIST, EMNISTLines, IAMLines, ImageFolder, line_pictures
 from text_recognizer.data.character_mapping import BLANK, MAPPING, SPECIAL_TOKENS, decode
-from text_recognizer.lit_models import CTCLitModel, LineLitModel
-from text_recognizer.models import CRNN, FastCNN, LineCNN
+from text_recognizer.lit_models import CTCLitModel, LineLitModel, TransformerLitModel
+from text_recognizer.models import CRNN, FastCNN, LineCNN, LineCNNTransformer
 from text_recognizer.recognizer import Recognizer
 from text_recognizer.shipping import any_width, shipped_network
 from text_recognizer.shipping.held_out import held_out
@@ -252,9 +252,38 @@ def test_natural_lines_and_pages_are_read_by_the_program(natural: Path, tmp_path
 def test_a_reader_of_natural_lines_without_ctc_is_not_shipped(tmp_path: Path) -> None:
     data = IAMLines(**SMALL_LINES)
     network = CRNN(data.config(), **SMALL_CRNN)
-    run = make_run(tmp_path / "run", data, network, "transformer", **SMALL_CRNN, **SMALL_LINES)
+    run = make_run(tmp_path / "run", data, network, "cross_entropy", **SMALL_CRNN, **SMALL_LINES)
     with pytest.raises(UserError, match="only those that were trained with `--loss ctc`"):
         export.export(run)
+
+
+def test_a_network_that_writes_step_by_step_is_shipped_for_pytorch_only(
+    small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = {"max_length": 8, "num_train": 40, "num_val": 40, "num_test": 40, "source": "pen"}
+    small = {"conv_dim": 4, "tf_dim": 16, "tf_fc_dim": 16, "tf_layers": 1, "tf_nhead": 2}
+    data = EMNISTLines(**sizes)
+    network = LineCNNTransformer(data.config(), **small).eval()
+    run = make_run(tmp_path / "run", data, network, "transformer", **small, **sizes)
+    export.export(run)
+    assert "LineCNNTransformer writes step by step, and is shipped for PyTorch only" in caplog.text
+    assert "--backend torch" in " ".join(capsys.readouterr().out.split())
+    assert sorted(path.name for path in (run / "shipped").iterdir()) == sorted([CARD, WEIGHTS])
+    for backend in ("onnx", "int8"):
+        with pytest.raises(UserError, match="runs with PyTorch only: choose --backend torch"):
+            Recognizer.load(run / "shipped", backend)
+    shipped = Recognizer.load(run / "shipped", "torch")
+    data.prepare_data()
+    data.setup()
+    model = TransformerLitModel(network, data.config()).eval()
+    with torch.inference_mode():
+        expected = [decode(row) for row in model.read(model(data.splits["test"].__getitems__(range(40))[0]))[0]]
+    assert [reading.text for reading in shipped.read(held_out(data, "test", 40)[0])] == expected
+    assert {"pictures", "torch_cer"} == shipped.card.checks.keys()
+    assert shipped.card.reference is not None
+    benchmark.benchmark(run / "shipped", rounds=1, seconds=0.1, pictures=8)
+    measured = json.loads((run / "shipped" / "benchmark.json").read_text())
+    assert {"torch", "onnx", "int8"} & measured.keys() == {"torch"}
 
 
 def test_your_own_pictures_are_prepared_as_in_training(tmp_path: Path) -> None:

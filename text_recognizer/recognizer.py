@@ -28,7 +28,8 @@ class Recognizer:
 
     Args:
         folder: of the shipped model.
-        backend: what runs the network: ONNX Runtime in 32 bits (`onnx`) or in 8 (`int8`), or PyTorch (`torch`).
+        backend: what runs the network: ONNX Runtime in 32 bits (`onnx`) or in 8 (`int8`), or PyTorch (`torch`), which
+            alone runs networks that write a text step by step.
         threads: how many share the work for one batch.
 
     Raises:

@@ -25,8 +25,10 @@ def open_network(folder: Path, card: ModelCard, backend: Backend, threads: int) 
         threads: how many share the work for one batch.
 
     Raises:
-        UserError: its file is missing, damaged or from another export.
+        UserError: its file is missing, damaged or from another export; or the model runs with PyTorch only.
     """
+    if backend != "torch" and ONNX not in card.files:
+        raise UserError(f"{card.model_class} writes step by step, and runs with PyTorch only: choose --backend torch.")
     path = check_file(folder, FILES[backend], card)
     return _torch(path, card, threads) if backend == "torch" else _onnx(path, threads)
 

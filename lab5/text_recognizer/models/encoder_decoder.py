@@ -27,6 +27,7 @@ class EncoderDecoder(nn.Module):
     """
 
     needs_loss: ClassVar[str] = "transformer"  # a loss for one class a window cannot train it
+    one_pass: ClassVar[bool] = False  # it calculates as often as there are characters: no ONNX file holds that
 
     def __init__(
         self, data_config: DataConfig, tf_dim: int, tf_fc_dim: int, tf_dropout: float, tf_layers: int, tf_nhead: int
