@@ -113,11 +113,26 @@ def test_lines_may_be_of_any_width(width):
 
 def test_a_page_is_a_grid_of_places():
     model = ResNetTransformer(PAGE, **TINY).eval()
-    images = torch.rand(2, 1, 96, 64)
-    assert model.encode(images).shape == (2, 3, 8, 16)
+    images = torch.zeros(2, 1, 96, 64)
+    images[:, :, 40:80, 10:50] = torch.rand(2, 1, 40, 40)
+    assert model.encode(images).shape == (2, 3, 8, 16)  # 40 rows of ink and 32 of paper become 3 x 32
     written, weights = model.look(images)
     assert weights.shape == (2, 13, 3, 8)
     assert torch.equal(model(images).argmax(dim=1), written)
+
+
+def test_where_on_the_page_the_writing_begins_does_not_matter():
+    model = ResNetTransformer(PAGE, **TINY).eval()
+    ink, pages = torch.rand(1, 30, 64).clamp(min=0.3), torch.zeros(4, 1, 96, 64)
+    for page, top in zip(pages, (0, 20, 66), strict=False):  # and a blank one
+        page[:, top : top + 30] = ink
+    trimmed = model.trim(pages)
+    assert trimmed.shape == (4, 1, 64, 64)
+    assert all(torch.equal(page, trimmed[0]) for page in trimmed[1:3])
+    assert torch.equal(trimmed[0, :, 16:46], ink)
+    assert torch.equal(model.trim(trimmed), trimmed)
+    assert trimmed[3].eq(0).all()
+    torch.testing.assert_close(model(pages)[:3], model(trimmed[:3]))
 
 
 def test_what_the_decoder_says_with_a_teacher_is_what_it_writes():

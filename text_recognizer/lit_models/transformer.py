@@ -122,10 +122,11 @@ class TransformerLitModel(LineLitModel):
     def glances(self, dataset: torch.utils.data.Dataset, index: int | None = None) -> Glances:
         """Return where the decoder looked in a picture of a dataset; in one from its middle, unless told which."""
         images, _ = dataset.__getitems__([len(dataset) // 2 if index is None else index])
-        written, weights = self.model.eval().look(images.to(self.device))
+        images = self.model.trim(images.to(self.device))
+        written, weights = self.model.eval().look(images)
         names = [self.mapping[k] for k in written[0].tolist()]
         count = names.index(end) + 1 if (end := self.mapping[self.model.decoder.end]) in names else len(names)
-        return Glances(images[0, 0].numpy(), names[:count], weights[0, :count].float().cpu().numpy())
+        return Glances(images[0, 0].cpu().numpy(), names[:count], weights[0, :count].float().cpu().numpy())
 
     def _step(self, batch: tuple[Tensor, Tensor], batch_index: int, split: str) -> tuple[Tensor, Tensor | None]:
         """Return the loss and, but in training, the logits (B, classes, S) of what was read without help."""

@@ -3,12 +3,18 @@
 Singh and Karayev, Full page handwriting recognition via image to sequence extraction, arXiv:2103.06450.
 """
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lab_kit.checks import check_sizes
 from text_recognizer.data_config import DataConfig
 from text_recognizer.models.encoder_decoder import EncoderDecoder
 from text_recognizer.models.resnet import ResidualBlock
+
+LOWER = 32  # how many times lower the grid of features is than the page
+INK = 0.2  # of full ink: what is darker is writing
+MARGIN = 16  # pixels of paper that stay above and below it
 
 
 class ResNetTransformer(EncoderDecoder):
@@ -55,8 +61,25 @@ class ResNetTransformer(EncoderDecoder):
             nn.Conv2d(8 * conv_dim, tf_dim, (1, 5), padding=(0, 2)),
         )
 
+    def trim(self, images: Tensor) -> Tensor:
+        """Cut off the paper above and below the writing: it costs time, and the first line is always at the top.
+
+        Returns:
+            (B, C, h, W): h is a multiple of 32, enough for the highest text among these pages.
+        """
+        rows = torch.arange(images.shape[2], device=images.device)
+        inked = images.amax(dim=(1, 3)) > INK  # (B, H)
+        first = torch.where(inked, rows, len(rows)).amin(dim=1)
+        last = torch.where(inked, rows, 0).amax(dim=1)
+        height = int((last - first).clamp(min=0).max()) + 1 + 2 * MARGIN
+        height = -(-height // LOWER) * LOWER
+        first = first.where(inked.any(dim=1), 0)
+        kept = first[:, None] + torch.arange(height, device=images.device)  # (B, h), of the padded pages
+        padded = functional.pad(images, (0, 0, MARGIN, height))
+        return padded.gather(2, kept[:, None, :, None].expand(-1, images.shape[1], -1, images.shape[3]))
+
     def features(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, tf_dim, H / 32, W / 8)."""
+        """(B, C, H, W) -> (B, tf_dim, H / 32, W / 8) of trimmed pages."""
         return self.blocks(images)
 
 

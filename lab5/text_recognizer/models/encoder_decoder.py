@@ -41,13 +41,17 @@ class EncoderDecoder(nn.Module):
         self.decoder = TextDecoder(data_config.mapping, self.num_windows, *sizes)
         self.spell = nn.Linear(tf_dim, len(data_config.mapping))  # what a place shows by itself: see `ctc_weight`
 
+    def trim(self, images: Tensor) -> Tensor:
+        """Return what is encoded of the pictures (B, C, H, W); once trimmed, they stay as they are."""
+        return images
+
     def features(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, tf_dim, rows, columns)."""
+        """(B, C, H, W) -> (B, tf_dim, rows, columns) of trimmed pictures."""
         raise NotImplementedError
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> memory (B, rows, columns, tf_dim): features, which know where they are."""
-        x = self.norm(self.features(images).permute(0, 2, 3, 1))
+        x = self.norm(self.features(self.trim(images)).permute(0, 2, 3, 1))
         return x + positions_2d(*x.shape[1:], x.device)
 
     def forward(self, images: Tensor) -> Tensor:
