@@ -63,6 +63,8 @@ class TransformerLitModel(LineLitModel):
             if not 0 <= share < 1:
                 raise UserError(f"{name} must be at least 0 and below 1, not {share}.")
         self.label_smoothing, self.ctc_weight, self.wrong_tokens = label_smoothing, ctc_weight, wrong_tokens
+        if not ctc_weight:
+            model.spell.requires_grad_(False)  # several processes wait for the gradient of all weights that have one
         self.blank = data_config.mapping.index(BLANK)
         special = torch.tensor([data_config.mapping.index(token) for token in SPECIAL_TOKENS])
         self.register_buffer("special", special, persistent=False)
