@@ -72,23 +72,7 @@ class CTCLitModel(LineLitModel):
 
     def line_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean of the CTC loss per character, given logits (B, classes, S) and labels (B, L)."""
-<<<<<<< HEAD
-        # In float32, also where the network uses 16 bits: the sum over paths multiplies many small numbers.
-        log_probabilities = logits.float().log_softmax(dim=1).permute(2, 0, 1)  # (S, B, classes)
-        is_text = ~torch.isin(labels, self.special)
-        lengths = is_text.sum(dim=1).cpu()
-        if (lengths > logits.shape[2]).float().mean() > 0.5:
-            raise UserError(
-                f"The model reads {logits.shape[2]} windows of these lines: too few to spell most of them. It needs "
-                "windows that are closer together."
-            )
-        # The paper to the right of the text is part of the picture, so every window counts, and gives a blank.
-        windows = torch.full((len(labels),), logits.shape[2])
-        # If a text has so many doubled letters that no path gives it, the loss would be infinite: it becomes zero.
-        return functional.ctc_loss(log_probabilities, labels[is_text], windows, lengths, self.blank, zero_infinity=True)
-=======
         return ctc_loss(logits, labels, self.special, self.blank)
->>>>>>> 5ed348d (Add attention: networks that write lines and pages, one character after the other, and show where they looked)
 
     def _record_accuracy(self, name: str, batch_index: int, logits: Tensor, labels: Tensor) -> None:
         """There is none: windows and labels do not correspond."""
@@ -106,7 +90,7 @@ def ctc_loss(logits: Tensor, labels: Tensor, special: Tensor, blank: int) -> Ten
     Raises:
         UserError: there are too few windows for most lines.
     """
-    # In float32, whatever the network calculates in: the sum over paths multiplies many small numbers.
+    # In float32, also where the network uses 16 bits: the sum over paths multiplies many small numbers.
     log_probabilities = logits.float().log_softmax(dim=1).permute(2, 0, 1)  # (S, B, classes)
     is_text = ~torch.isin(labels, special)
     lengths = is_text.sum(dim=1).cpu()
@@ -115,7 +99,7 @@ def ctc_loss(logits: Tensor, labels: Tensor, special: Tensor, blank: int) -> Ten
             f"The model reads {logits.shape[2]} windows of these lines: too few to spell most of them. It needs "
             "windows that are closer together."
         )
-    # The paper to the right of the text is part of the picture, so every window counts, and reads as blank.
+    # The paper to the right of the text is part of the picture, so every window counts, and gives a blank.
     windows = torch.full((len(labels),), logits.shape[2])
-    # A text with so many doubled letters that no path spells it teaches nothing: it must not become infinite.
+    # If a text has so many doubled letters that no path gives it, the loss would be infinite: it becomes zero.
     return functional.ctc_loss(log_probabilities, labels[is_text], windows, lengths, blank, zero_infinity=True)

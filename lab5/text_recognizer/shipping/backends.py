@@ -25,7 +25,7 @@ def open_network(folder: Path, card: ModelCard, backend: Backend, threads: int) 
         threads: how many share the work for one batch.
 
     Raises:
-        UserError: its file is missing, damaged or another's; or the model runs with PyTorch only.
+        UserError: its file is missing, damaged or from another export; or the model runs with PyTorch only.
     """
     if backend != "torch" and ONNX not in card.files:
         raise UserError(f"{card.model_class} writes step by step, and runs with PyTorch only: choose --backend torch.")
@@ -40,7 +40,7 @@ def _onnx(path: Path, threads: int) -> Network:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    # Threads that wait by spinning take the processor from those who have something to do.
+    # Threads that wait in a busy loop take the processor from threads that have work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
     try:
