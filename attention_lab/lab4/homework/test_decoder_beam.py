@@ -74,10 +74,10 @@ def test_a_good_beginning_is_not_all() -> None:
     )
     text, _ = search(ask, 3, 2)
     assert text == [2], (
-        "The first character is 'a' with probability 0.6, or 'b' with 0.4. Behind 'b' the text ends with 0.9, behind 'a' "
-        "three continuations are about as probable. So 'b' has 0.36, and no other text more than 0.21. Expected [2], "
-        f"which is 'b', with two texts in the beam, and found {text}: keep the best texts at each step, not the best "
-        "one, and compare whole texts at the end."
+        "The first character is 'a' with probability 0.6, or 'b' with 0.4. Behind 'b' the text ends with 0.9, behind "
+        "'a' three continuations are about as probable. So 'b' has 0.36, and no other text more than 0.21. Expected "
+        f"[2], which is 'b', with two texts in the beam, and found {text}: keep the best texts at each step, not the "
+        "best one, and compare whole texts at the end."
     )
 
 
@@ -113,8 +113,8 @@ def test_it_returns_the_log_probability_of_the_text() -> None:
         text, score = search(ask, 5, beam_width)
         expected = log_probability(text, ask, 5)
         assert abs(score - expected) < 1e-4, (
-            f"The log-probability of {text} is {expected:.4f}, and beam_search says {score:.4f}. It is the sum over all "
-            "classes of the text and its end: the sum so far goes into the next step."
+            f"The log-probability of {text} is {expected:.4f}, and beam_search says {score:.4f}. It is the sum over "
+            "all classes of the text and its end: the sum so far goes into the next step."
         )
 
 
@@ -149,12 +149,12 @@ def test_all_texts_are_asked_about_at_once() -> None:
         sizes = [len(texts) for texts in calls]
         lengths = [sorted({len(text) for text in texts}) for texts in calls]
         assert lengths == [[step] for step in range(7)], (
-            f"Texts of at most 7 classes take 7 steps, and step t asks once, about texts of t classes. Here the calls of "
-            f"ask() were about texts of these lengths: {lengths}."
+            f"Texts of at most 7 classes take 7 steps, and step t asks once, about texts of t classes. Here the calls "
+            f"of ask() were about texts of these lengths: {lengths}."
         )
         assert max(sizes) == beam_width, (
-            f"With beam_width={beam_width} a step should ask about {beam_width} texts, as soon as there are so many: of "
-            f"all continuations of all texts together, keep the best {beam_width}. It was about {sizes}."
+            f"With beam_width={beam_width} a step should ask about {beam_width} texts, as soon as there are so many: "
+            f"of all continuations of all texts together, keep the best {beam_width}. It was about {sizes}."
         )
 
 
@@ -169,9 +169,9 @@ def test_it_stops_when_nothing_better_can_come() -> None:
     text, _ = search(ask, 40, 3)
     assert text == [], f"The empty text has probability 0.7 here, and all others together 0.3; found was {text}."
     assert len(calls) <= 2, (
-        f"The empty text has probability 0.7, and no other can have more, but the search went on for {len(calls)} steps. "
-        "The log-probability of a text only falls as it grows: stop when the best finished text is at least as probable "
-        "as the best unfinished one."
+        f"The empty text has probability 0.7, and no other can have more, but the search went on for {len(calls)} "
+        "steps. The log-probability of a text only falls as it grows: stop when the best finished text is at least as "
+        "probable as the best unfinished one."
     )
 
 
@@ -190,8 +190,8 @@ def test_a_wider_beam_is_nearly_always_better() -> None:
         "last class alone?"
     )
     assert better >= 40, (
-        f"With beam_width=4 the text was more probable than that of greedy decoding {better} times of 100; it should be "
-        "40 times or more. Are four different texts kept, or is it the same one four times?"
+        f"With beam_width=4 the text was more probable than that of greedy decoding {better} times of 100; it should "
+        "be 40 times or more. Are four different texts kept, or is it the same one four times?"
     )
 
 

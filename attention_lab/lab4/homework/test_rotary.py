@@ -50,9 +50,9 @@ def test_each_pair_turns_at_its_own_speed() -> None:
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
     expected = torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
     assert differ(turned(x), expected) < CLOSE, (
-        "Features 0 and 1 are a pair, 2 and 3 the next, and pair k at position p turns by p * speeds(d)[k]. Some feature "
-        f"is {differ(turned(x), expected):.2g} away from that. Are the pairs features 0 and d / 2, 1 and d / 2 + 1? Other "
-        "people do it so, but not here. And do the results stand in the same order as the features did?"
+        "Features 0 and 1 are a pair, 2 and 3 the next, and pair k at position p turns by p * speeds(d)[k]. Some "
+        f"feature is {differ(turned(x), expected):.2g} away from that. Are the pairs features 0 and d / 2, 1 and "
+        "d / 2 + 1? Other people do it so, but not here. And do the features stand in their old order again?"
     )
 
 
@@ -121,8 +121,9 @@ def test_attention_does_not_see_where_the_text_is() -> None:
     model, x = RotaryAttention(DIM, HEADS).eval(), torch.randn(2, 6, DIM)
     here, there = (attend(model, x, first)[0] for first in (0, 17))
     assert differ(here, there) < 1e-3, (
-        f"Six places at positions 0 to 5 and the same six at 17 to 22 give results that differ by {differ(here, there):.2g}"
-        ". Turn queries and keys by the same `first`, each head by itself, and leave the values as they are."
+        f"Six places at positions 0 to 5 and the same six at 17 to 22 give results that differ by "
+        f"{differ(here, there):.2g}. Turn queries and keys by the same `first`, each head by itself, and leave the "
+        "values as they are."
     )
     with torch.no_grad():
         values = model.keys_and_values(x, 17)[1]
@@ -141,7 +142,7 @@ def test_masks_and_weights_work_as_before() -> None:
     assert isinstance(weights, Tensor), f"With need_weights the weights are the second result, and it is {weights!r}."
     assert weights.shape == (2, HEADS, 6, 6), f"Weights should be (2, {HEADS}, 6, 6), and are {tuple(weights.shape)}."
     assert differ(out, same) < CLOSE, f"With and without need_weights the results differ by {differ(out, same):.2g}."
-    assert weights.triu(1).eq(0).all(), "The mask lets no place see what is behind it, but some weights there are not 0."
+    assert weights.triu(1).eq(0).all(), "The mask hides what is behind a place, but some weights there are not 0."
 
 
 def test_it_works_with_a_cache() -> None:
@@ -156,6 +157,6 @@ def test_it_works_with_a_cache() -> None:
             steps.append(model(place, cache.append(*model.keys_and_values(place, at)), first=at)[0])
     found = torch.cat(steps, dim=1)
     assert differ(found, at_once) < 1e-3, (
-        f"Six places one at a time, with a cache, differ by {differ(found, at_once):.2g} from the same six at once under "
-        "a causal mask. Keys are turned before they are stored, and the query by its own position, `first`."
+        f"Six places one at a time, with a cache, differ by {differ(found, at_once):.2g} from the same six at once "
+        "under a causal mask. Keys are turned before they are stored, and the query by its own position, `first`."
     )
