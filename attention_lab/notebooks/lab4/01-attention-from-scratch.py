@@ -190,8 +190,8 @@ looked = attention(asked, positions_1d(columns, DIM), torch.zeros(columns, 1))[1
 show_map(written[:, :width], looked, list(word), "A head for boxes is lost on natural writing")
 
 # %% [markdown]
-# Letters have different widths. For the `u`, the fourth letter, the head looks at an `a`; and from the seventh letter on
-# it looks for places behind the end of the word, where nothing is. No fixed question is right. The question must come
+# Letters have different widths. For the `u`, the fourth letter, the head looks at an `a`. From the seventh letter on it
+# looks for places behind the end of the word, where nothing is. No fixed question is right. The question must come
 # from what has been read so far, and the keys from what the columns show: "the next letter behind the one that I have
 # just read". That is what networks learn: linear layers make queries, keys and values from features.
 #

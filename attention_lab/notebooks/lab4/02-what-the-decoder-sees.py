@@ -311,4 +311,4 @@ play(animate(glances), frames_per_second=2)
 # 2. Train the reader of numbers with `ctc_weight=0`. How many epochs does it need until its map walks?
 # 3. Let the reader of ten words learn with `ctc_weight=0.5`. Does its map walk now? Does it read `retniw`?
 # 4. Write a number of eight digits. The first reader has seen at most six. What does it write, and what shows the map?
-# 5. A run with `--loss transformer` writes `attention.png` into its folder. Compare the maps after 1 and after 7 epochs.
+# 5. A run with `--loss transformer` writes `attention.png` into its folder. Compare those of 1 and of 7 epochs.
