@@ -24,7 +24,6 @@ from IPython.display import Image, display
 
 from lab_kit.handwriting import pen_set
 from lab_kit.handwriting.pen_lines import write_lines
-from lab_kit.handwriting.pen_pages import write_page
 from lab_kit.notebooks import notebook
 from lab_kit.notebooks.player import play
 from lab_kit.plots.attention_plots import animate, plot_attention
@@ -187,7 +186,7 @@ show_heads(model, test.__getitems__([chosen])[0], glances.characters)
 # letters of `orange`?
 
 # %%
-WORDS = "winter window number summer spring silver orange garden island autumn".split()
+WORDS = ["winter", "window", "number", "summer", "spring", "silver", "orange", "garden", "island", "autumn"]
 few = Lines(lambda random: str(random.choice(WORDS)), num_train=1_600)
 few.setup()
 by_heart = TransformerLitModel(
@@ -267,13 +266,22 @@ class Pages(BaseDataModule):
         return {split: self.write(split, np.random.default_rng(number)) for number, split in enumerate(self.sizes)}
 
     def write(self, split, random):
-        pages, labels = [], []
-        for _ in range(self.sizes[split]):
-            numbers = [draw_number(random)[:4] for _ in range(random.integers(2, ROWS + 1))]
-            generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
-            pages.append(write_page(numbers, int(random.choice(pen_set.WRITERS[split])), generator, (SIDE, SIDE)))
-            labels.append(encode("\n".join(numbers), LONGEST, PAGE_MAPPING))
-        return ImageDataset(torch.from_numpy(np.stack(pages)), torch.from_numpy(np.stack(labels)))
+        texts = [
+            [draw_number(random)[:4] for _ in range(random.integers(2, ROWS + 1))] for _ in range(self.sizes[split])
+        ]
+        writers = torch.from_numpy(random.choice(pen_set.WRITERS[split], len(texts)))
+        of_lines = writers.repeat_interleave(torch.tensor([len(text) for text in texts]))
+        generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
+        lines = iter(write_lines([number for text in texts for number in text], of_lines, generator, 28))
+        pages = np.zeros((len(texts), SIDE, SIDE), np.uint8)
+        for page, text in zip(pages, texts, strict=True):
+            top, step = random.integers(0, 16), random.integers(32, 40)
+            for row in range(len(text)):
+                left = random.integers(0, 16)
+                line = next(lines)[:, : SIDE - left]
+                page[top + row * step :, left:][:28, : line.shape[1]] |= line
+        labels = [encode("\n".join(text), LONGEST, PAGE_MAPPING) for text in texts]
+        return ImageDataset(torch.from_numpy(pages), torch.from_numpy(np.stack(labels)))
 
 
 pages = Pages()
