@@ -106,7 +106,7 @@ def train(model, data, epochs, name):
 model = TransformerLitModel(
     LineCNNTransformer(data.config(), **SMALL), data.config(), optimizer="AdamW", one_cycle_max_lr=3e-3
 )
-train(model, data, 7, "Numbers")
+train(model, data, 6, "Numbers")
 
 # %% [markdown]
 # ## The map of a line
@@ -193,7 +193,7 @@ by_heart = TransformerLitModel(
     LineCNNTransformer(few.config(), **SMALL), few.config(), optimizer="AdamW", one_cycle_max_lr=2e-3,
     ctc_weight=0, wrong_tokens=0,
 )  # fmt: skip
-train(by_heart, few, 6, "Ten words")
+train(by_heart, few, 5, "Ten words")
 
 # %%
 lines, labels = few.splits["test"].__getitems__(range(len(few.splits["test"])))
