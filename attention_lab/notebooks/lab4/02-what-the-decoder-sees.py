@@ -205,9 +205,9 @@ chosen = max(range(len(true)), key=lambda i: (read[i] == true[i], true[i] == "or
 show(by_heart.glances(few.splits["test"], chosen))
 
 # %% [markdown]
-# It reads well, and its map does not walk. There are no stairs: what it looks at for the last letter is not the last
-# letter. Once it knows which of the ten words it is, it knows all other letters, too. One good look is enough, at any
-# part that tells the words apart; and where it looks after that has no effect, so training leaves it as it is.
+# It reads well, and its map does not walk. There are no stairs: it looks everywhere a little, or at the same place for
+# several letters. Once it knows which of the ten words it is, it knows all other letters, too. One good look is enough,
+# at any part that tells the words apart; and where it looks after that has no effect, so training leaves it as it is.
 #
 # Is that reading? Give it words that it has not learned.
 
@@ -233,7 +233,7 @@ strange.setup()
 lines, labels = strange.splits["test"].__getitems__(range(5))
 with torch.no_grad():
     read = to_texts(by_heart.read(by_heart(lines))[0])
-notebook.show_images(lines, [f"{a} is read as {b}" for a, b in zip(to_texts(labels), read, strict=True)], columns=5)
+notebook.show_images(lines, [f"{a}, read as\n{b}" for a, b in zip(to_texts(labels), read, strict=True)], columns=5)
 
 # %% [markdown]
 # It writes words that it knows, whatever is there. A CTC reader would have made spelling mistakes; this one makes up a
@@ -243,7 +243,8 @@ notebook.show_images(lines, [f"{a} is read as {b}" for a, b in zip(to_texts(labe
 #
 # ## The map of a page
 #
-# A page is a grid of places. Nobody cuts it into lines. Here are small pages: two or three numbers below each other.
+# A page is a grid of places. Nobody cuts it into lines. Here are small pages: two or three numbers below each other. On
+# two CPU cores this takes about two minutes.
 
 # %%
 SIDE, ROWS = 128, 3  # pixels of a page, and numbers on it
@@ -293,7 +294,8 @@ train(page_model, pages, 8, "Pages")
 
 # %% [markdown]
 # On a page, the picture shows the way: each character that was written stands where the decoder looked for it, and the
-# colour says when. `↵` is the new line.
+# colour says when. `↵` is the new line. (The place is the mean of all that it looked at. If it looked at two places,
+# the character stands between them: the player shows both.)
 
 # %%
 test = pages.splits["test"]
@@ -307,7 +309,9 @@ glances = page_model.glances(test, chosen)
 show(glances)
 
 # %%
-play(animate(glances), frames_per_second=2)
+with plt.rc_context({"figure.dpi": 40}):  # small frames: a player holds all of them
+    player = play(animate(glances), frames_per_second=2)
+player
 
 # %% [markdown]
 # Where does it look when it writes `↵`? It has to find out two things: that this line has ended, and that another one
