@@ -96,10 +96,10 @@ def _card(run: ShippableRun) -> ModelCard:
             f"How pictures become what {type(run.data).__name__} has is not known: derive it from one of "
             f"{', '.join(LAYOUTS)}, or add it to LAYOUTS in {readable(Path(__file__))}."
         )
-    if layout == NATURAL_LINE and run.loss != "ctc":
+    if layout == NATURAL_LINE and run.loss not in ("ctc", "transformer"):
         raise UserError(
-            f"Of the readers of {type(run.data).__name__}, only those that were trained with `--loss ctc` can be "
-            f"shipped; this {run.model_class} was not."
+            f"Of the readers of {type(run.data).__name__}, only those that were trained with `--loss ctc` or "
+            f"`--loss transformer` can be shipped; this {run.model_class} was not."
         )
     mean, std = [float(run.data.mean)], [float(run.data.std)]
     preprocessing: dict[str, Any] = {"layout": layout, "mean": mean, "std": std}
@@ -144,39 +144,52 @@ def _write(
     """Write and check all files; return the card with what was found."""
     save_file(weights, folder / WEIGHTS)
     model = shipped_network.load(card, weights)
-    onnx_file.write(model, card.input_dims, folder / ONNX, card.any_width)
+    one_pass = getattr(model.network, "one_pass", True)
+    if one_pass:
+        onnx_file.write(model, card.input_dims, folder / ONNX, card.any_width)
+    else:
+        log.warning("%s writes step by step, and is shipped for PyTorch only: --backend torch", card.model_class)
     if data is None:
         noise = np.random.default_rng(0).integers(0, 256, (min(pictures, 100), *card.input_dims), dtype=np.uint8)
         inputs, texts = noise, None
     else:
         inputs, texts = held_out(data, "test", pictures)
-        _quantize(folder, card, held_out(data, "val", FOR_CALIBRATION)[0])
+        if one_pass:
+            _quantize(folder, card, held_out(data, "val", FOR_CALIBRATION)[0])
     card = replace(card, files={path.name: file_digest(path) for path in sorted(folder.iterdir())})
     atomic_write.write_text(card.as_json(), folder / CARD)
 
-    recognizers = {backend: Recognizer.load(folder, backend) for backend in ("torch", "onnx")}
+    checks: dict[str, Any] = {"pictures": len(inputs)}
+    if one_pass:
+        checks["difference"] = _difference(folder, card, inputs)
+    if data is not None:
+        name = "cer" if card.kind == "line" else "error"
+        measured = [backend for backend in ("onnx", "int8") if FILES[backend] in card.files] or ["torch"]
+        for backend in measured:
+            read = [reading.text for reading in _read(Recognizer.load(folder, backend), inputs)]
+            checks[f"{backend}_{name}"] = error_rate(read, texts, card.kind)
+        seen, _ = held_out(data, "val", FOR_REFERENCE)
+        read = _read(Recognizer.load(folder, measured[0]), seen)
+        seen = [any_width.trim(line) for line in seen] if card.any_width else seen
+        card = replace(card, reference=_reference(seen, read, card.kind))
+    card = replace(card, checks=checks)
+    atomic_write.write_text(card.as_json(), folder / CARD)
+    return card
+
+
+def _difference(folder: Path, card: ModelCard, inputs: np.ndarray) -> float:
+    """Return the largest difference between PyTorch's logits and ONNX's; raises UserError where it matters."""
+    recognizers = [Recognizer.load(folder, backend) for backend in ("torch", "onnx")]
     difference, same = 0.0, True
     for batch in _batches(inputs, card, CHUNK):
-        ours, theirs = (recognizer.logits(batch) for recognizer in recognizers.values())
+        ours, theirs = (recognizer.logits(batch) for recognizer in recognizers)
         difference = max(difference, float(np.abs(ours - theirs).max()))
         same = same and np.allclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE)
     if not same:
         raise UserError(
             f"ONNX and PyTorch disagree by {difference:.1e}: nothing was written. This network cannot be shipped."
         )
-    checks: dict[str, Any] = {"pictures": len(inputs), "difference": difference}
-    if data is not None:
-        name = "cer" if card.kind == "line" else "error"
-        for backend in [name for name in ("onnx", "int8") if FILES[name] in card.files]:
-            read = [reading.text for reading in _read(Recognizer.load(folder, backend), inputs)]
-            checks[f"{backend}_{name}"] = error_rate(read, texts, card.kind)
-        seen, _ = held_out(data, "val", FOR_REFERENCE)
-        read = _read(recognizers["onnx"], seen)
-        seen = [any_width.trim(line) for line in seen] if card.any_width else seen
-        card = replace(card, reference=_reference(seen, read, card.kind))
-    card = replace(card, checks=checks)
-    atomic_write.write_text(card.as_json(), folder / CARD)
-    return card
+    return difference
 
 
 def _quantize(folder: Path, card: ModelCard, pictures: np.ndarray) -> None:
@@ -217,10 +230,12 @@ def _say(target: Path, card: ModelCard) -> None:
     about = {
         CARD: "classes in order, preprocessing, figures, source",
         WEIGHTS: f"the weights of {card.model_class}",
-        ONNX: f"for ONNX Runtime: the same to {card.checks['difference']:.0e} on {card.checks['pictures']:,} pictures",
+        ONNX: "for ONNX Runtime",
         INT8: "in 8 bits",
     }
-    for backend, name in (("onnx", ONNX), ("int8", INT8)):
+    if (difference := card.checks.get("difference")) is not None:
+        about[ONNX] += f": the same to {difference:.0e} on {card.checks['pictures']:,} pictures"
+    for backend, name in (("torch", WEIGHTS), ("onnx", ONNX), ("int8", INT8)):
         for check, words in (("error", "errors"), ("cer", "character error rate")):
             if (rate := card.checks.get(f"{backend}_{check}")) is not None:
                 about[name] += f", {words} {rate:.1%}"
@@ -233,7 +248,8 @@ def _say(target: Path, card: ModelCard) -> None:
             table.add_row(name, f"{(target / name).stat().st_size / 1e6:.2f} MB", words)
     console = PlainConsole()
     console.print(table)
-    command = command_line("python", "-m", "text_recognizer.predict", target, "PICTURES")
+    backend = () if ONNX in card.files else ("--backend", "torch")
+    command = command_line("python", "-m", "text_recognizer.predict", target, "PICTURES", *backend)
     console.print(f"\nRead pictures with it: {command}", soft_wrap=True)
 
 
