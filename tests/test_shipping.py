@@ -249,6 +249,26 @@ def test_natural_lines_and_pages_are_read_by_the_program(natural: Path, tmp_path
     assert page.text == "\n".join(line.text for line in page.lines)
 
 
+def test_a_transformer_that_reads_natural_lines_is_shipped_for_pytorch(small_data: Path, tmp_path: Path) -> None:
+    data = IAMLines(**SMALL_LINES)
+    small = {"conv_dim": 4, "tf_dim": 16, "tf_fc_dim": 16, "tf_layers": 1, "tf_nhead": 2}
+    torch.manual_seed(0)
+    network = LineCNNTransformer(data.config(), **small).eval()
+    run = make_run(tmp_path / "run", data, network, "transformer", **small, **SMALL_LINES)
+    export.export(run)
+    shipped = Recognizer.load(run / "shipped", "torch")
+    assert shipped.card.any_width
+    data.prepare_data()
+    data.setup()
+    inputs, _ = held_out(data, "test", 8)
+    model = TransformerLitModel(network, data.config()).eval()
+    for line, reading in zip(inputs, shipped.read(inputs), strict=True):
+        with torch.inference_mode():
+            own = line_pictures.side_by_side([any_width.trim(line)[0]])
+            assert decode(model.read(model(own))[0][0]) == reading.text
+    assert len(shipped.read_page(photographed("minimum\nhave it")).lines) == 2
+
+
 def test_a_reader_of_natural_lines_without_ctc_is_not_shipped(tmp_path: Path) -> None:
     data = IAMLines(**SMALL_LINES)
     network = CRNN(data.config(), **SMALL_CRNN)
