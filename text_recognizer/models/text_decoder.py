@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from lab_kit.checks import check_sizes
 from lab_kit.errors import UserError
-from text_recognizer.data.character_mapping import END, PADDING, START
 from text_recognizer.models.attention import KeysAndValues, causal_mask
 from text_recognizer.models.decoder_layer import DecoderLayer
 from text_recognizer.models.key_value_cache import KeyValueCache
@@ -30,6 +29,8 @@ class TextDecoder(nn.Module):
     def __init__(
         self, mapping: tuple[str, ...], length: int, dim: int, heads: int, fc_dim: int, layers: int, dropout: float
     ) -> None:
+        from text_recognizer.data.character_mapping import END, PADDING, START  # here: it imports Lightning
+
         super().__init__()
         check_sizes(tf_layers=layers)
         if not 0 <= dropout < 1:
