@@ -1,4 +1,4 @@
-"""What lab 4 claims: how much a pretrained body is worth, how many wrong labels a review finds, and what cleaning does.
+"""What lab 5 claims: how much a pretrained body is worth, how many wrong labels a review finds, and what cleaning does.
 
 Everything goes through the lab's own commands, on generated practice sets, with three seeds each. The person of the
 review is a program that looks at the first 2 x (planted wrong labels) pictures of the queue, knows what they show, and

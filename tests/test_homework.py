@@ -22,8 +22,9 @@ SOLUTIONS = ROOT / "curriculum" / "solutions"
 LATER = {
     1: "conv|cnn|emnist|resnet|residual|ctc|lstm|beam|greedy",
     2: "resnet|line_?cnn|ctc|lstm|beam|greedy",
-    4: "onnx|quantiz|int8|eight_bits|batching|kolmogorov|bonferroni|drift|prometheus|model_card|feedback|capacity",
-    3: "image_?folder|transfer_?net|curation|label_issues|wilson|bootstrap|mcnemar",
+    3: "attention|transformer|rotary|image_?folder|transfer_?net|curation|label_issues|wilson|bootstrap|mcnemar",
+    4: "image_?folder|transfer_?net|curation|label_issues|wilson|bootstrap|mcnemar",
+    5: "onnx|quantiz|int8|eight_bits|batching|kolmogorov|bonferroni|drift|prometheus|model_card|feedback|capacity",
 }
 SHARED = ("conftest.py", "pytest.ini")  # the same in each lab, since a lab needs no file from outside
 

@@ -42,12 +42,12 @@ def python(*arguments: str, cwd: Path, path: str = "") -> subprocess.CompletedPr
 @pytest.mark.parametrize(
     ("arguments", "path"),
     [
-        (["-m", "lab4.training.review", "x"], ""),
-        (["-m", "lab5.text_recognizer.predict", "x"], ""),
+        (["-m", "lab5.training.review", "x"], ""),
+        (["-m", "lab6.text_recognizer.predict", "x"], ""),
         (["-m", "lab1.training.run_experiment", "--help"], ""),
-        (["-m", "lab5.app", "x"], ""),
+        (["-m", "lab6.app", "x"], ""),
         (["-c", "from lab2.text_recognizer.models import CNN"], ""),
-        (["lab5/text_recognizer/predict.py", "x"], str(ROOT)),
+        (["lab6/text_recognizer/predict.py", "x"], str(ROOT)),
     ],
 )
 def test_a_program_that_would_use_other_code_ends_with_one_line(labs, arguments, path):

@@ -24,7 +24,7 @@ class Recognizer:
     """Reads pictures with a model that `python -m text_recognizer.export` has written.
 
     It needs neither Lightning nor the training code, and PyTorch only for `backend="torch"` and for models of your own
-    pictures (lab 4), whose preprocessing is PyTorch's. `Recognizer.load(folder)` makes one.
+    pictures (lab 5), whose preprocessing is PyTorch's. `Recognizer.load(folder)` makes one.
 
     Args:
         folder: of the shipped model.

@@ -3,6 +3,5 @@
 from text_recognizer.lit_models.base import BaseLitModel
 from text_recognizer.lit_models.ctc import CTCLitModel
 from text_recognizer.lit_models.line import LineLitModel
-from text_recognizer.lit_models.transformer import ParagraphLitModel, TransformerLitModel
 
-__all__ = ["BaseLitModel", "CTCLitModel", "LineLitModel", "ParagraphLitModel", "TransformerLitModel"]
+__all__ = ["BaseLitModel", "CTCLitModel", "LineLitModel"]

@@ -6,7 +6,6 @@ from text_recognizer.data.emnist_lines import EMNISTLines
 from text_recognizer.data.fashion_mnist import FashionMNIST
 from text_recognizer.data.iam_lines import IAMLines
 from text_recognizer.data.iam_paragraphs import IAMParagraphs
-from text_recognizer.data.image_folder import ImageFolder
 from text_recognizer.data.mnist import MNIST
 from text_recognizer.data.sentence_generator import SentenceGenerator
 
@@ -19,6 +18,5 @@ __all__ = [
     "FashionMNIST",
     "IAMLines",
     "IAMParagraphs",
-    "ImageFolder",
     "SentenceGenerator",
 ]

@@ -10,7 +10,6 @@ from text_recognizer.models.line_cnn_transformer import LineCNNTransformer
 from text_recognizer.models.mlp import MLP
 from text_recognizer.models.resnet import ResNet
 from text_recognizer.models.resnet_transformer import ResNetTransformer
-from text_recognizer.models.transfer_net import TransferNet
 
 __all__ = [
     "CNN",
@@ -23,5 +22,4 @@ __all__ = [
     "LineCNNTransformer",
     "ResNet",
     "ResNetTransformer",
-    "TransferNet",
 ]
