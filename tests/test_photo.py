@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from photographed import SEVERITIES, enlarge, photograph
 from PIL import Image
@@ -109,6 +109,7 @@ def test_a_photographed_character_looks_as_in_the_training_data(trained, severit
     light=st.booleans(),
     name=st.sampled_from(sorted(STROKES)),
 )
+@example(pen=25, size=0.7, across=0.5, light=True, name="e")  # ink all around many a pixel of ink
 @settings(max_examples=25)
 def test_size_place_pen_and_colours_of_a_drawing_do_not_matter(pen, size, across, light, name):
     as_usual = prepare_character(Image.fromarray(page(name)), "box")

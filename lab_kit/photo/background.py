@@ -8,6 +8,7 @@ from PIL import Image
 # too few rows of the picture of a single line.)
 POLARITY_SIDE = 192  # to decide which of ink and paper is darker. With fewer, the squares of a page would blur
 STEP = 0.25  # of its logarithm: a smaller difference from its surroundings can be the soft edge of a shadow
+MOST_INK = 0.4  # of the picture is ink, at most, if all of its rim is paper
 CLEARLY = 2.0  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
@@ -24,12 +25,17 @@ def dark_on_light(grey: np.ndarray) -> np.ndarray:
 
     Ink covers less area than paper, and differs more from the median of its surroundings. So the distribution of these
     differences is skewed to the side of the ink: its third moment tells whether ink is lighter or darker. Where it says
-    little, as on empty paper with a shadow, the ink is taken to be darker.
+    little, as on empty paper with a shadow, the ink is taken to be darker. (Where the rim of the picture is all one
+    paper, pixels are compared with that: in thick writing, most of what surrounds a pixel may be ink.)
     """
     small = _coarse(grey, _longest(grey, POLARITY_SIDE))
-    around = cv2.resize(_median_around(_coarse(small, max(small.shape) // 2)), small.shape[::-1])
     # In the logarithm, ink differs from its paper by as much in a shadow as in the light.
-    difference = np.log(small + DARKEST_PAPER) - np.log(around + DARKEST_PAPER)
+    bright = np.log(small + DARKEST_PAPER)
+    rim = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    difference = bright - np.median(rim)
+    if np.ptp(np.quantile(rim, (0.02, 0.98))) > STEP or (np.abs(difference) > STEP).mean() > MOST_INK:
+        around = cv2.resize(_median_around(_coarse(small, max(small.shape) // 2)), small.shape[::-1])
+        difference = bright - np.log(around + DARKEST_PAPER)
     cubes = difference * difference * difference
     light, dark = cubes[difference > STEP].sum(), -cubes[difference < -STEP].sum()
     return 255 - grey if light > CLEARLY * dark else grey
