@@ -319,6 +319,42 @@ def test_a_short_line_and_lines_in_a_frame_are_found():
     assert len(find_lines(Image.fromarray(punched))) == 3
 
 
+def ink_of(lines: list) -> list[tuple[int, int]]:
+    """Height and width of lines."""
+    return [line.ink.shape for line in lines]
+
+
+def test_what_lies_beside_a_faint_line_is_no_ink_and_hides_none():
+    plain = np.full((330, 1500), 235, np.uint8)
+    cv2.putText(plain, "At 9.40 Mr. Evans, of", (200, 190), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 185, 6, cv2.LINE_AA)
+    alone = ink_of(find_lines(Image.fromarray(plain)))
+    pen, punched, ruled = plain.copy(), plain.copy(), plain.copy()
+    cv2.line(pen, (1440, 40), (1420, 290), 30, 26, cv2.LINE_AA)
+    for row in (80, 250):
+        cv2.circle(punched, (60, row), 26, 40, -1, cv2.LINE_AA)
+    cv2.line(ruled, (0, 40), (900, 20), 120, 3, cv2.LINE_AA)
+    for beside in (pen, punched, ruled):
+        assert np.allclose(ink_of(find_lines(Image.fromarray(beside))), alone, atol=8)
+
+
+def test_lines_of_a_thick_and_of_a_thin_pen_are_both_read():
+    sheet = np.full((600, 1400), 235, np.uint8)
+    for row, thick in ((200, 3), (340, 14), (480, 3)):
+        cv2.putText(sheet, "I will. Bill . .", (150, row), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 40, thick, cv2.LINE_AA)
+    widths = [width for _, width in ink_of(find_lines(Image.fromarray(sheet)))]
+    assert len(widths) == 3
+    assert max(widths) < 1.05 * min(widths)
+
+
+def test_the_bar_of_a_phone_is_left_out_of_a_screenshot_and_a_heading_of_a_photo_is_not():
+    sheet = words("some words", "and more of them")
+    cv2.putText(sheet, "12:30", (40, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.6, 40, 5, cv2.LINE_AA)
+    cv2.putText(sheet, "Done", (1200, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.6, 40, 5, cv2.LINE_AA)
+    assert len(find_lines(Image.fromarray(sheet))) == 2
+    noise = np.random.default_rng(0).normal(0, 4, sheet.shape)
+    assert len(find_lines(Image.fromarray((sheet + noise).clip(0, 255).astype(np.uint8)))) == 3
+
+
 def test_a_small_gap_in_a_character_makes_no_two():
     page = np.full((400, 400), 235, np.uint8)
     for start, end in (((60, 340), (190, 60)), ((206, 60), (340, 340)), ((150, 240), (250, 240))):

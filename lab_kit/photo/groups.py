@@ -11,6 +11,7 @@ from lab_kit.errors import UserError
 from lab_kit.photo.components import components
 from lab_kit.photo.ink import NoWriting
 from lab_kit.photo.strokes import stroke_width
+from lab_kit.photo.things import is_solid
 
 SMALLEST, SMALLEST_CUT = 0.02, 0.1  # of the picture's longer side: nobody can read what is smaller, whole or cut off
 RIM = 0.04  # of the picture's side: what lies within this of its edge is the rest of a ruled line, or of the table
@@ -23,7 +24,6 @@ RIVAL = 0.5  # of the dominant group's size: what is as large was written as wel
 THICK, LESS_THICK = 2.2, 0.75  # times as thick as what was written beside it: a thing, such as a hole, or, if it is
 LONG = 2.5  # times as long as well, a pen
 SMALLER = 0.2  # of its size: what is smaller says nothing of it
-SOLID = 0.88  # of its convex hull is covered by a thing
 TALL = 0.55  # of the group's height: two pieces side by side that are both as tall,
 WIDE = 1.2  # and together as wide, per height, are two characters
 ALIKE = 0.6  # of the size of the other: so are two pieces of similar sizes,
@@ -125,14 +125,12 @@ def find_pieces(ink: np.ndarray) -> tuple[list[Piece], np.ndarray]:
     pieces = []
     for label, (x, y, width, height, _) in enumerate(boxes[1:], 1):
         part = (labels[y : y + height, x : x + width] == label).astype(np.uint8)
-        outline = np.concatenate(cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])
-        solid = bool(part.sum() > SOLID * cv2.contourArea(cv2.convexHull(outline)))
         cut = min(x, y) <= 1 or x + width >= ink.shape[1] - 1 or y + height >= ink.shape[0] - 1
         pieces.append(
             Piece(
                 *map(int, (x, y, x + width, y + height, max(width, height))),
                 stroke_width(part),
-                solid,
+                is_solid(part),
                 bool(cut),
                 (label,),
             )

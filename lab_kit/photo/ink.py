@@ -8,6 +8,7 @@ from lab_kit.errors import UserError
 from lab_kit.photo.background import dark_on_light, darkness_against_paper, grey_values
 from lab_kit.photo.clutter import remove_rim, remove_shades, remove_specks
 from lab_kit.photo.ruled_lines import remove_ruled_lines
+from lab_kit.photo.things import find_things
 
 LONGEST = 600  # pixels of the longer side, to which pictures are reduced first
 MIN_DARKNESS = 0.08  # of the paper's brightness: ink is darker than the paper by at least this share,
@@ -43,7 +44,7 @@ def extract_ink(picture: Image.Image, longest: int = LONGEST) -> np.ndarray:
     mask = remove_rim((darkness > faintest).astype(np.uint8))
     box = _around(mask)  # the rest is paper: passing over it saves most of the time for a small drawing
     mask, near = remove_shades(mask[box], grey[box]), darkness[box]
-    level = _level(near[mask > 0], faintest)
+    level = _level(near, mask, faintest)
     written = remove_specks(near * cv2.dilate(mask, np.ones((5, 5), np.uint8)) / level, LOW, HIGH)
     sharp = remove_shades((written > LOW).astype(np.uint8), grey[box])
     if not sharp.any():
@@ -64,13 +65,16 @@ def _around(mask: np.ndarray) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _level(darkness: np.ndarray, faintest: float) -> float:
+def _level(darkness: np.ndarray, mask: np.ndarray, faintest: float) -> float:
     """Return how dark ink is in the middle of strokes, at least `faintest`, from the pixels that may be ink.
 
-    Otsu's threshold (1979) separates it from what is fainter: edges, ruled lines, and ink on the back of the paper.
+    Otsu's threshold (1979) separates it from what is fainter: edges, ruled lines, and ink on the back of the paper. A
+    dark pen or a hole says nothing of the ink beside it.
     """
-    if len(darkness) < 4:
+    written = mask > find_things(mask)
+    dark = darkness[written if written.any() else mask > 0]
+    if len(dark) < 4:
         raise NoWriting
-    levels = (darkness * 255).clip(0, 255).astype(np.uint8)
+    levels = (dark * 255).clip(0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
-    return max(faintest, float(np.median(darkness[levels > threshold])) if (levels > threshold).any() else 0.0)
+    return max(faintest, float(np.median(dark[levels > threshold])) if (levels > threshold).any() else 0.0)

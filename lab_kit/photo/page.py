@@ -10,6 +10,7 @@ from PIL import Image
 from lab_kit.photo.components import components
 from lab_kit.photo.deskew import best_angle, rotate
 from lab_kit.photo.ink import NoWriting, extract_ink
+from lab_kit.photo.screen import without_status_bar
 from lab_kit.photo.sheet import straighten_with_view
 from lab_kit.photo.things import beside, is_writing, without_things
 
@@ -20,6 +21,7 @@ POINTS = 8000  # about so many pixels of ink show by how much
 # Shares of the height of letters:
 ALONG, ACROSS = 1.0, 0.2  # the ink is blurred by so much, along lines and across them, until words become bands
 APART = 0.55  # bands whose middles go on in one another, with less between them, are one line
+MARK, MARK_APART = 0.2, 0.9  # with so much of its ink, the same: quotation marks, for example
 LEVEL = 4.0  # what is shorter has no slope of its own
 COARSE = 16.0  # pixels: words are told apart where letters are no higher
 TALLEST, MEDIAN = 0.75, 0.5  # of the ink is in pieces that are no taller than tall letters, and than middling ones
@@ -53,9 +55,29 @@ class Band:
     start: float
     slope: float
 
+    @property
+    def middle(self) -> float:
+        """The column in the middle."""
+        return (self.left + self.right) / 2
+
     def row(self, column: float | np.ndarray) -> float | np.ndarray:
         """Return the row of its middle at a column, or at several."""
         return self.start + self.slope * column
+
+    def apart(self, other: "Band") -> float:
+        """Return how many rows another band lies above or below this one, as far as its slope can be trusted."""
+        length = self.right - self.left
+        near = min(max(other.middle, self.left - length), self.right + length)
+        return abs(self.row(near) - other.row(other.middle))
+
+    def joined(self, other: "Band") -> "Band":
+        """Return both as one, with the slope of this one, or, if they are far apart, of the line between them."""
+        ends = min(self.left, other.left), max(self.right, other.right), self.ink + other.ink
+        across = other.middle - self.middle
+        if abs(across) < 2 * (self.right - self.left):
+            return Band(*ends, self.start, self.slope)
+        slope = (other.row(other.middle) - self.row(self.middle)) / across
+        return Band(*ends, self.row(self.middle) - slope * self.middle, slope)
 
 
 def find_lines(picture: Image.Image) -> list[WrittenLine]:
@@ -72,7 +94,8 @@ def find_lines(picture: Image.Image) -> list[WrittenLine]:
     if enlarged > 1:
         sheet = sheet.resize([round(side * enlarged) for side in sheet.size], Image.Resampling.BICUBIC)
         view = view @ np.diag([1 / enlarged, 1 / enlarged, 1.0])
-    ink = extract_ink(sheet, LONGEST)
+    ink = without_status_bar(extract_ink(sheet, LONGEST), picture)
+    ink = without_things(ink)
     view = view @ np.diag([sheet.width / ink.shape[1], sheet.height / ink.shape[0], 1.0])
     level, turn = rotate(ink, _angle(ink))
     view = view @ np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
@@ -94,7 +117,6 @@ def _angle(ink: np.ndarray) -> float:
 
 def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Return the ink of each line, (H, W) uint8, and its slope."""
-    ink = without_things(ink)
     labels, boxes = components((ink > 127).astype(np.uint8))
     if len(boxes) > MOST_PIECES:
         return []
@@ -108,7 +130,7 @@ def _separate(ink: np.ndarray) -> list[tuple[np.ndarray, float]]:
     for k in range(1, len(bands) + 1):
         if not is_writing(labels, boxes, owner == k, tall < SMALL * max(ink.shape)):
             owner[owner == k] = 0
-        elif things := beside(labels, boxes, owner == k, tall):
+        elif things := beside(labels, boxes, owner == k, bands[k - 1].row, tall):
             owner[(owner == k) & np.isin(labels, things)] = 0
     soft = cv2.dilate(owner, np.ones((3, 3), np.uint8))  # with the grey edges of strokes
     return [(ink * (soft == k), band.slope) for k, band in enumerate(bands, 1) if (owner == k).any()]
@@ -148,16 +170,13 @@ def _join(bands: Sequence[Band], tall: float) -> list[Band]:
     """Join the bands that go on in one another, the longest first."""
     lines: list[Band] = []
     for band in sorted(bands, key=lambda band: -band.ink):
-        middle = (band.left + band.right) / 2
-        near = [line for line in lines if abs(line.row(middle) - band.row(middle)) < APART * tall]
-        if not near:
-            lines.append(band)
-            continue
-        best = min(near, key=lambda line: abs(line.row(middle) - band.row(middle)))
-        lines[lines.index(best)] = Band(
-            min(best.left, band.left), max(best.right, band.right), best.ink + band.ink,
-            best.start, best.slope,
-        )  # fmt: skip
+        near = [
+            line for line in lines if line.apart(band) < tall * (MARK_APART if band.ink < MARK * line.ink else APART)
+        ]
+        best = min(near, key=lambda line: line.apart(band), default=None)
+        if best:
+            lines.remove(best)
+        lines.append(best.joined(band) if best else band)
     return lines
 
 

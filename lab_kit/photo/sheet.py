@@ -12,6 +12,8 @@ BRIGHTER = 1.1  # times as bright as what lies around it
 RIM = 0.015  # of the picture's longer side: an edge of the sheet that is nearer to the picture's edge is cut off
 INSIDE = 0.01  # of the sheet, at each side, that is left out: its edge is no writing
 STEP = 4  # pixels from an edge of the sheet: there it is bright inside and dark outside
+MIDDLE, NEAR = 0.1, 0.1  # of a side, at each end, says nothing of where it lies; of the sheet's size: its outline
+PARALLEL = 0.3  # the sine of a smaller angle: two sides do not meet
 TRIES = 8  # levels of brightness that may tell paper from table
 
 
@@ -68,6 +70,8 @@ def _bright_sheet(small: np.ndarray, level: float) -> tuple[float, np.ndarray] |
         return None
     outline = max(outlines, key=cv2.contourArea)
     corners = _quadrilateral(cv2.convexHull(outline))
+    if corners is not None:
+        corners = _fitted(corners, outline[:, 0].astype(np.float32))
     if corners is None or not SMALLEST < cv2.contourArea(corners) / small.size < LARGEST:
         return None
     inside = cv2.fillConvexPoly(np.zeros_like(bright), corners.round().astype(np.int32), 1)
@@ -100,6 +104,29 @@ def _contrast(small: np.ndarray, corners: np.ndarray) -> float:
             inside, outside = (np.median(small[p[seen, 1], p[seen, 0]]) for p in places)
             ratios.append(inside / max(1.0, outside))
     return float(min(ratios, default=0.0))
+
+
+def _fitted(corners: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Return the corners (4, 2) of an outline (points, 2), each where straight lines through two of its sides meet."""
+    size, normals, distances = np.sqrt(cv2.contourArea(corners)), [], []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = (end - start) / max(1.0, float(np.linalg.norm(end - start)))
+        share = (outline - start) @ along / max(1.0, float(np.linalg.norm(end - start)))
+        far = np.abs((outline - start) @ (-along[1], along[0]))
+        near = outline[(share > MIDDLE) & (share < 1 - MIDDLE) & (far < NEAR * size)]
+        if len(near) < 2:
+            return corners
+        x, y, left, top = cv2.fitLine(near, cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+        normals.append((-y, x))
+        distances.append(x * top - y * left)
+    pairs, values = (
+        np.stack([np.roll(normals, 1, axis=0), normals], axis=1),
+        np.stack([np.roll(distances, 1), distances], 1),
+    )
+    if (np.abs(np.linalg.det(pairs)) < PARALLEL).any():
+        return corners
+    meet = np.float32(np.linalg.solve(pairs, values[..., None])[..., 0])
+    return meet if np.abs(meet - corners).max() < NEAR * size else corners
 
 
 def _quadrilateral(hull: np.ndarray) -> np.ndarray | None:
