@@ -11,7 +11,7 @@ from lab_kit.photo.ruled_lines import remove_ruled_lines
 from lab_kit.photo.things import find_things
 
 LONGEST = 600  # pixels of the longer side, to which pictures are reduced first
-MIN_DARKNESS = 0.08  # of the paper's brightness: ink is darker than the paper by at least this share,
+MIN_DARKNESS = 0.04  # of the paper's brightness: ink is darker than the paper by at least this share,
 MIN_DEVIATIONS = 6  # and by at least this many standard deviations of the paper's grain
 MARGIN = 12  # pixels of paper around the ink that are looked at
 LOW, HIGH = 0.35, 0.6  # of the darkness in the middle of strokes: all of a stroke is darker, and some of it
