@@ -11,7 +11,8 @@ from lab_kit.photo.ruled_lines import remove_ruled_lines
 from lab_kit.photo.things import find_things
 
 LONGEST = 600  # pixels of the longer side, to which pictures are reduced first
-MIN_DARKNESS = 0.04  # of the paper's brightness: ink is darker than the paper by at least this share,
+MIN_DARKNESS = 0.08, 0.04  # of the paper's brightness: ink is darker than the paper by this share, faint ink by that,
+FAINT = 0.16  # of the paper's brightness: the middles of faint strokes are no darker,
 MIN_DEVIATIONS = 6  # and by at least this many standard deviations of the paper's grain
 MARGIN = 12  # pixels of paper around the ink that are looked at
 LOW, HIGH = 0.35, 0.6  # of the darkness in the middle of strokes: all of a stroke is darker, and some of it
@@ -40,11 +41,16 @@ def extract_ink(picture: Image.Image, longest: int = LONGEST) -> np.ndarray:
     grey = dark_on_light(grey_values(picture, longest))
     darkness, grain = darkness_against_paper(grey)
     darkness = remove_ruled_lines(darkness)
-    faintest = max(MIN_DARKNESS, MIN_DEVIATIONS * grain)
-    mask = remove_rim((darkness > faintest).astype(np.uint8))
-    box = _around(mask)  # the rest is paper: passing over it saves most of the time for a small drawing
-    mask, near = remove_shades(mask[box], grey[box]), darkness[box]
-    level = _level(near, mask, faintest)
+    for least in MIN_DARKNESS:
+        faintest = max(least, MIN_DEVIATIONS * grain)
+        mask = remove_rim((darkness > faintest).astype(np.uint8))
+        box = _around(mask)  # the rest is paper: passing over it saves most of the time for a small drawing
+        mask, near = remove_shades(mask[box], grey[box]), darkness[box]
+        level = _level(near, mask, faintest)
+        if level > FAINT:
+            break
+    if not mask.any():
+        raise NoWriting
     written = remove_specks(near * cv2.dilate(mask, np.ones((5, 5), np.uint8)) / level, LOW, HIGH)
     sharp = remove_shades((written > LOW).astype(np.uint8), grey[box])
     if not sharp.any():
@@ -74,7 +80,7 @@ def _level(darkness: np.ndarray, mask: np.ndarray, faintest: float) -> float:
     written = mask > find_things(mask)
     dark = darkness[written if written.any() else mask > 0]
     if len(dark) < 4:
-        raise NoWriting
+        return faintest
     levels = (dark * 255).clip(0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
     return max(faintest, float(np.median(dark[levels > threshold])) if (levels > threshold).any() else 0.0)
