@@ -200,16 +200,16 @@ def first_runs(folder: Path) -> dict[str, object]:
     """Start eight first runs at once: how often is the data prepared?"""
     root = folder / "data"
     root.mkdir(parents=True)
-    write = cache._write
+    write = cache.write_arrays
 
     def counted(*arguments: object) -> None:
         write(*arguments)
         print("PREPARED", flush=True)
 
-    cache._write = counted
+    cache.write_arrays = counted
     action = program(*TRAIN, "--max_epochs", "1", "--log_dir", str(folder / "logs"))
     written = [started.finish() for started in [Process.start(action, root) for _ in range(FIRST_RUNS)]]
-    cache._write = write
+    cache.write_arrays = write
     results = [metrics(run) for run in (folder / "logs" / "MNIST-MLP").iterdir()]
     assert len(results) == FIRST_RUNS
     assert all(result == results[0] for result in results)

@@ -6,10 +6,12 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from lab_kit import atomic_write
-from lab_kit.datasets import cache
+from lab_kit.datasets import cache, cache_format
+from lab_kit.datasets.cache_format import DamagedError, read_arrays
 from lab_kit.errors import UserError
 
 
@@ -108,8 +110,8 @@ def test_no_flipped_byte_is_ever_read(path, arrays):
     content = path.read_bytes()
     for at in range(0, len(content), 7):
         path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
-        with pytest.raises(cache._DamagedError):
-            cache._read(path)
+        with pytest.raises(DamagedError):
+            read_arrays(path)
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -117,16 +119,57 @@ def test_a_block_that_is_lost_as_a_whole_is_not_read(path, compress):
     arrays = {"rows": np.ones((3000, 40), np.uint8)}
     cache.ensure(path, lambda: arrays, compress=compress)
     with h5py.File(path) as file:
-        block = file["rows"].id.get_chunk_info(1)
+        stored = file["rows"].id
+        chunk = stored.get_chunk_info(1) if compress else None
+        start, size = (chunk.byte_offset, chunk.size) if chunk else (stored.get_offset() + 40_000, 40_000)
     content = path.read_bytes()
-    path.write_bytes(content[: block.byte_offset] + bytes(block.size) + content[block.byte_offset + block.size :])
-    with pytest.raises(cache._DamagedError):
-        cache._read(path)
+    path.write_bytes(content[:start] + bytes(size) + content[start + size :])
+    with pytest.raises(DamagedError):
+        read_arrays(path)
+
+
+def test_what_does_not_fit_into_memory_is_mapped(path, arrays, monkeypatch):
+    cache.ensure(path, lambda: arrays)
+    monkeypatch.setattr(cache_format, "MOST_MEMORY", 0.0)
+    before = path.read_bytes()
+    mapped = cache.load(path, pytest.fail)
+    assert equal(mapped, arrays)
+    assert all(isinstance(array, np.memmap) and array.flags.aligned for array in mapped.values())
+    chosen = torch.tensor([2, 0])
+    pictures = torch.from_numpy(mapped["images"])  # without a warning: what is written into it stays in memory
+    assert torch.equal(pictures.index_select(0, chosen), torch.from_numpy(arrays["images"])[chosen])
+    pictures[0] = 7
+    assert path.read_bytes() == before
+    flipped = bytearray(before)
+    flipped[mapped["images"].offset + 5] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(DamagedError):
+        read_arrays(path)
+
+
+class Made:
+    """Rows that nobody holds in memory; it knows how many were asked for at once."""
+
+    shape, dtype, most = (5_000, 300), np.dtype(np.uint16), 0
+
+    def __getitem__(self, rows):
+        self.most = max(self.most, rows.stop - rows.start)
+        return (np.arange(rows.start, rows.stop, dtype=np.uint16)[:, None] + np.arange(300, dtype=np.uint16)) % 977
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_rows_are_written_as_they_are_made(path, monkeypatch, compress):
+    monkeypatch.setattr(cache_format, "BYTES_AT_ONCE", 100_000)
+    made = Made()
+    read = cache.load(path, lambda: {"rows": made, "few": np.arange(3)}, compress)
+    assert np.array_equal(read["rows"], Made()[0:5_000])
+    assert made.most == 100_000 // 600
+    assert equal(cache.load(path, pytest.fail, compress), read)
 
 
 def test_a_file_that_may_not_be_read_is_made_again(path, arrays, monkeypatch, caplog):
     cache.ensure(path, lambda: arrays)
-    original, refused = cache._read, []
+    original, refused = cache.read_arrays, []
 
     def read(of):
         if len(refused) < 2:
@@ -134,7 +177,7 @@ def test_a_file_that_may_not_be_read_is_made_again(path, arrays, monkeypatch, ca
             raise PermissionError(13, "Permission denied")
         return original(of)
 
-    monkeypatch.setattr(cache, "_read", read)
+    monkeypatch.setattr(cache, "read_arrays", read)
     assert equal(cache.load(path, lambda: arrays), arrays)
     assert "Permission denied" in caplog.text
 
@@ -216,7 +259,8 @@ def test_processes_that_start_together_build_once(path):
 import sys, time
 import numpy as np
 from pathlib import Path
-from lab_kit.datasets import cache
+from lab_kit.datasets import cache, cache_format
+from lab_kit.datasets.cache_format import DamagedError, read_arrays
 def build():
     print("built", flush=True)
     time.sleep(0.5)

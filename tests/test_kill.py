@@ -102,14 +102,14 @@ def test_a_run_that_was_killed_goes_on_to_the_very_metrics(run, small_mnist, tmp
 
 
 def test_eight_first_runs_at_once_prepare_the_data_once(small_pen_set, data_root, tmp_path, monkeypatch):
-    original, log = cache._write, tmp_path / "written"
+    original, log = cache.write_arrays, tmp_path / "written"
 
     def write(*arguments):
         with log.open("a") as file:
             file.write("once\n")
         original(*arguments)
 
-    monkeypatch.setattr(cache, "_write", write)
+    monkeypatch.setattr(cache, "write_arrays", write)
     children = [forked(lambda: prepare(MNIST(source="pen"))) for _ in range(8)]
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 8
     assert log.read_text() == "once\n"
