@@ -4,6 +4,7 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
+from lab_kit.datasets import batch_index_sampler
 from lab_kit.datasets.batch_index_sampler import BatchIndexSampler, identity_collate
 from text_recognizer.data.dataset import ImageDataset
 
@@ -75,3 +76,21 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert order(1, 0) == first
     assert order(1, 1) != first
     assert order(2, 0) != first
+
+
+def test_a_long_order_is_shuffled_in_blocks_of_neighbours(monkeypatch):
+    monkeypatch.setattr(batch_index_sampler, "SCATTERED", 10_000)
+    sampler = BatchIndexSampler(1_000_500, 128, shuffle=True, seed=3)
+    order = np.concatenate(list(sampler))
+    assert np.array_equal(np.sort(order), np.arange(1_000_500))
+    window = batch_index_sampler.MIXED * batch_index_sampler.BLOCK
+    for start in range(0, len(order), window):
+        blocks = np.unique(order[start : start + window] // batch_index_sampler.BLOCK)
+        assert len(blocks) <= batch_index_sampler.MIXED + 1
+    assert len(np.unique(order[:2_000] // batch_index_sampler.BLOCK)) > 200  # a few batches have something of each
+    assert np.abs(np.corrcoef(order[:window], np.arange(window))[0, 1]) < 0.02
+    sampler.set_epoch(1)
+    assert not np.array_equal(np.concatenate(list(sampler)), order)
+    assert np.array_equal(
+        np.concatenate(list(BatchIndexSampler(1_000_500, 128, shuffle=True, seed=3))), order
+    )  # the same again

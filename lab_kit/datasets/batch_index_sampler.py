@@ -8,12 +8,19 @@ from torch.utils.data import Sampler, get_worker_info
 
 from lab_kit.errors import UserError
 
+BLOCK = 1024  # samples that lie side by side in a set of more than
+SCATTERED = 4_000_000  # samples. They are taken together with those of
+MIXED = 256  # other blocks
+
 
 class BatchIndexSampler(Sampler[np.ndarray]):
     """Returns the indices of each batch of an epoch; the last batch can be smaller.
 
     The order of shuffled batches depends only on `seed` and the epoch, not on a global random state. So a run that is
     resumed at epoch 7 gets the same batches as a run without interruption.
+
+    A set of millions may lie on a disk, which is slow at reading a picture here and a picture there. So there,
+    neighbours are read together: their blocks are shuffled, and then the samples of each 256 blocks are.
 
     Args:
         length: samples in an epoch.
@@ -66,7 +73,7 @@ class BatchIndexSampler(Sampler[np.ndarray]):
     def __iter__(self) -> Iterator[np.ndarray]:
         order = np.arange(self.length)
         if self.shuffle:
-            np.random.default_rng((self.seed, self.epoch)).shuffle(order)
+            shuffle(order, np.random.default_rng((self.seed, self.epoch)))
             if self.endless:
                 order += self.epoch * self.length
         if self.processes > 1:
@@ -74,6 +81,22 @@ class BatchIndexSampler(Sampler[np.ndarray]):
             return
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             yield order[start : start + self.batch_size]
+
+
+def shuffle(order: np.ndarray, random: np.random.Generator) -> None:
+    """Shuffle an order in place: all of it, or, if it is long, blocks of neighbours and then what is in some of them.
+
+    Args:
+        order: (N,) int64.
+        random: all chance comes from it.
+    """
+    if len(order) <= SCATTERED:
+        random.shuffle(order)
+        return
+    whole = len(order) // BLOCK * BLOCK
+    random.shuffle(order[:whole].reshape(-1, BLOCK))
+    for start in range(0, len(order), MIXED * BLOCK):
+        random.shuffle(order[start : start + MIXED * BLOCK])
 
 
 def identity_collate(batch: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
