@@ -247,6 +247,15 @@ def test_natural_lines_and_pages_are_read_by_the_program(natural: Path, tmp_path
         assert len(page.lines) == len(text.split("\n"))
         assert all(line.text in said for line in page.lines)
     assert page.text == "\n".join(line.text for line in page.lines)
+    (tmp_path / "folder").mkdir()
+    for name in ("line.png", "page.png"):
+        (tmp_path / name).rename(tmp_path / "folder" / name)
+    counts = reader.predict_folder(tmp_path / "folder", tmp_path / "read.csv", chunk=1)
+    with (tmp_path / "read.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    assert counts == {"read": 2, "refused": 0}
+    assert rows["page.png"]["text"] == page.text
+    assert rows["line.png"]["text"] == reader.predict(tmp_path / "folder" / "line.png").text
 
 
 def test_a_transformer_that_reads_natural_lines_is_shipped_for_pytorch(small_data: Path, tmp_path: Path) -> None:

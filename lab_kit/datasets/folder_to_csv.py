@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from lab_kit import atomic_write
@@ -19,8 +18,8 @@ from lab_kit.paths import readable
 
 log = logging.getLogger(__name__)
 
-Prepare = Callable[[Path], np.ndarray]
-Read = Callable[[list[np.ndarray]], list[Any]]
+Prepare = Callable[[Path], Any]
+Read = Callable[[list[Any]], list[Any]]
 
 COLUMNS = ("file", "text", "confidence", "second", "second_confidence", "error")
 
@@ -32,7 +31,7 @@ def read_folder(prepare: Prepare, read: Read, folder: Path, table: Path, chunk: 
     `chunk` pictures are in memory at a time. The CSV file is written completely or not at all.
 
     Args:
-        prepare: returns the input of the network for a picture file, or raises UserError.
+        prepare: returns the input for a picture file, for a page that of all its lines, or raises UserError.
         read: returns the readings of several inputs: each has `text`, `confidence` and `guesses`.
         folder: the folder with pictures.
         table: the CSV file, with the columns `COLUMNS`.
@@ -70,8 +69,8 @@ def read_folder(prepare: Prepare, read: Read, folder: Path, table: Path, chunk: 
 def _rows(
     prepare: Prepare, read: Read, folder: Path, files: list[str], left_out: dict[Path, str], chunk: int
 ) -> Iterator[list[tuple]]:
-    def attempt(file: str) -> np.ndarray | str:
-        """Return the input of the network for a picture, or why there is none."""
+    def attempt(file: str) -> Any:
+        """Return the input for a picture, or why there is none: a str."""
         path = folder / file
         try:
             return left_out[path] if path in left_out else prepare(path)
