@@ -1,4 +1,4 @@
-"""Write the table of claims and measurements in docs/speed.md, from `results/*.json`."""
+"""Write the table of claims and measurements in docs/speed.md, from `results/*/*.json`."""
 
 import json
 from pathlib import Path
@@ -18,20 +18,31 @@ NOT_SPEED = (
     "photos",
     "web_load",
 )  # claims of another kind
-ORDER = ("loader", "train_step", "mnist_99", "lines", "decode", "line_models", "prepare", "startup")
+ORDER = ("loader", "train_step", "mnist_99", "lines", "decode", "line_models", "prepare", "startup", "peers", "scale")
 
 
 def rows() -> str:
-    """Return the table as Markdown: a row a claim."""
-    lines = ["| what | wanted | measured |", "| --- | --- | --- |"]
-    machines = set()
-    for path in sorted(RESULTS.glob("*.json"), key=_place):
+    """Return the table as Markdown: a row a claim, a column a processor."""
+    measured: dict[tuple[str, str], dict[str, str]] = {}  # benchmark, claim -> processor -> result
+    wanted: dict[tuple[str, str], str] = {}
+    machines: dict[str, str] = {}
+    for path in sorted(RESULTS.glob("*/*.json"), key=_place):
         if path.stem.startswith(NOT_SPEED):
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
-        lines += [f"| {claim['what']} | {claim['wanted']} | {claim['measured']} |" for claim in result["claims"]]
-        machines.add(result["machine"])
-    return "\n".join([*lines, "", f"Measured on: {'; '.join(sorted(machines))}."]) + "\n"
+        processor = result["machine"].partition(",")[0]
+        machines[processor] = result["machine"]
+        for claim in result["claims"]:
+            row = path.stem, claim["what"]
+            measured.setdefault(row, {})[processor] = claim["measured"]
+            wanted.setdefault(row, claim["wanted"])
+    columns = sorted(machines)
+    lines = [f"| what | wanted | {' | '.join(columns)} |", "| --- " * (2 + len(columns)) + "|"]
+    lines += [
+        f"| {row[1]} | {wanted[row]} | {' | '.join(found.get(name, '') for name in columns)} |"
+        for row, found in measured.items()
+    ]
+    return "\n".join([*lines, "", f"Measured on: {'; '.join(sorted(machines.values()))}."]) + "\n"
 
 
 def renew() -> None:
@@ -43,4 +54,4 @@ def renew() -> None:
 
 def _place(path: Path) -> tuple[int, str]:
     place = next((number for number, name in enumerate(ORDER) if path.stem.startswith(name)), len(ORDER))
-    return place, path.stem
+    return place, f"{path.stem} {path.parent.name}"

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ class Benchmark:
     """One claim about speed.
 
     Args:
-        name: of the JSON file in `results/`.
+        name: of the JSON file in `results/`, in the folder of this processor.
         unit: what is counted, such as "lines".
         on: what it was measured on, beside the machine.
         repeats: how often each contestant runs; medians are reported.
@@ -105,10 +106,11 @@ def machine() -> str:
 
 
 def write_json(name: str, on: str, content: dict[str, object], claims: Sequence[Claim] = ()) -> None:
-    """Write `results/<name>.json`: on what was measured, what came out, and what had been claimed."""
-    RESULTS.mkdir(exist_ok=True)
+    """Write `results/<processor>/<name>.json`: on what was measured, what came out, and what had been claimed."""
+    folder = RESULTS / re.sub(r"[^a-z0-9]+", "_", _processor().lower()).strip("_")
+    folder.mkdir(parents=True, exist_ok=True)
     whole = {"on": on, "machine": machine(), "claims": [asdict(claim) for claim in claims]} | content
-    (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     for claim in claims:
         print(f"{claim.what}: {claim.measured} (wanted: {claim.wanted})")
 

@@ -83,8 +83,10 @@ class Recognizer:
         return self.read([self.prepare(pictures)])[0]
 
     def predict_folder(self, folder: str | Path, table: str | Path, chunk: int = 64) -> dict[str, int]:
-        """Read all pictures of a folder into a CSV file, `chunk` at a time, as `read_folder` says."""
-        return read_folder(self.prepare, self.read, Path(folder), Path(table), chunk)
+        """Read all pictures of a folder, or all pages, into a CSV file, `chunk` at a time, as `read_folder` says."""
+        if self.kind != "line":
+            return read_folder(self.prepare, self.read, Path(folder), Path(table), chunk)
+        return read_folder(self.prepare_page, self._read_pages, Path(folder), Path(table), chunk)
 
     def prepare(self, picture: Picture) -> np.ndarray:
         """Return what the network sees of a picture: (C, H, W) uint8.
@@ -127,8 +129,12 @@ class Recognizer:
         Raises:
             UserError: as `prepare_page`.
         """
-        inputs, corners = self.prepare_page(picture)
-        return join_lines(self.read(inputs), corners)
+        return self._read_pages([self.prepare_page(picture)])[0]
+
+    def _read_pages(self, pages: Sequence[tuple[list[np.ndarray], list[list[Corner]]]]) -> list[Reading]:
+        """Read what `prepare_page` has returned of several pictures."""
+        readings = iter(self.read([line for lines, _ in pages for line in lines]))
+        return [join_lines([next(readings) for _ in lines], corners) for lines, corners in pages]
 
     def _source(self, picture: Picture) -> Picture:
         if not isinstance(picture, str | Path | bytes | Image.Image | np.ndarray):
