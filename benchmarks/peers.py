@@ -35,7 +35,7 @@ PEERS = {
 }
 OURS = "this project"
 RECIPE = "--data_class MNIST --source download --model_class FastCNN --max_epochs 1 --optimizer AdamW "
-RECIPE += "--one_cycle_max_lr 1e-2"
+RECIPE += "--one_cycle_max_lr 1.5e-2 --label_smoothing 0.1"
 SEEDS = range(3)
 SETTINGS = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
 

@@ -31,6 +31,13 @@ def check_share(**numbers: float) -> None:
             raise UserError(f"{name} must be from 0 to 1, not {number}.")
 
 
+def check_fraction(**numbers: float) -> None:
+    """Raise UserError for a number that is not at least 0 and below 1."""
+    for name, number in numbers.items():
+        if not 0 <= number < 1:
+            raise UserError(f"{name} must be at least 0 and below 1, not {number}.")
+
+
 def check_one_of(choices: Collection[str], **names: str) -> None:
     """Raise UserError for a name that is not among `choices`."""
     for flag, name in names.items():

@@ -31,6 +31,8 @@ def test_losses_equal_torchs_own(logits_and_labels):
     }
     for name, value in expected.items():
         torch.testing.assert_close(get_loss(name)(logits, labels), value)
+    smoothed = functional.cross_entropy(logits, labels, label_smoothing=0.2)
+    torch.testing.assert_close(get_loss("cross_entropy", 0.2)(logits, labels), smoothed)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -59,7 +61,9 @@ def test_every_optimizer_name_trains(name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [({"optimizer": "Adamw"}, "Did you mean 'AdamW'"), ({"loss": "cross_entrpy"}, "Did you mean 'cross_entropy'"),
-     ({"lr": 0}, "lr must be"), ({"one_cycle_max_lr": -1.0}, "one_cycle_max_lr must be"), ({"lr": float("nan")}, "lr")],
+     ({"lr": 0}, "lr must be"), ({"one_cycle_max_lr": -1.0}, "one_cycle_max_lr must be"), ({"lr": float("nan")}, "lr"),
+     ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
+     ({"label_smoothing": 0.1, "loss": "multi_margin_loss"}, "label_smoothing is for the loss 'cross_entropy' alone")],
 )  # fmt: skip
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(UserError, match=message):

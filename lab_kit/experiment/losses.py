@@ -1,29 +1,36 @@
 """The losses of torch.nn.functional for classification, by name, and the mean of a loss over an epoch."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchmetrics import Metric
 
+from lab_kit.checks import check_fraction
 from lab_kit.errors import UserError, nearest
 
 LOSSES = ("cross_entropy", "multi_margin_loss", "nll_loss")  # those of torch.nn.functional that every PyTorch has
 
 
-def get_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def get_loss(name: str, label_smoothing: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
     """Return loss(logits (B, C), labels (B,) int64) -> scalar: a function of torch.nn.functional.
 
     Raises:
-        UserError: there is none of this name that takes logits and classes.
+        UserError: there is none of this name that takes logits and classes, or it cannot smooth labels.
     """
+    check_fraction(label_smoothing=label_smoothing)
     function = getattr(functional, name, None)
     if not _takes_logits_and_classes(function):
         raise UserError(
             f"There is no loss '{name}'.{nearest(name, LOSSES)} Choose from: {', '.join(LOSSES)}, or another of "
             "torch.nn.functional that takes logits and classes."
         )
+    if label_smoothing and name != "cross_entropy":
+        raise UserError(f"label_smoothing is for the loss 'cross_entropy' alone, and not for '{name}'.")
+    if label_smoothing:
+        return partial(function, label_smoothing=label_smoothing)
     if name == "nll_loss":  # the only one that wants logarithms of probabilities
         return lambda logits, labels: function(functional.log_softmax(logits, dim=1), labels)
     return function

@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from lab_kit.checks import check_sizes
-from lab_kit.errors import UserError
+from lab_kit.checks import check_fraction, check_sizes
 from text_recognizer.data_config import DataConfig
 
 SHRINK = 4  # pixels from one column of the feature map to the next
@@ -37,8 +36,7 @@ class CRNN(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(conv_dim=conv_dim, fc_dim=fc_dim, lstm_dim=lstm_dim, lstm_layers=lstm_layers)
-        if not 0 <= lstm_dropout < 1:
-            raise UserError(f"lstm_dropout must be at least 0 and below 1, not {lstm_dropout}.")
+        check_fraction(lstm_dropout=lstm_dropout)
         channels, height, width = data_config.input_dims
         self.num_windows = width // SHRINK  # of the widest line
         self.convs = nn.Sequential(

@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from lab_kit.checks import check_sizes
-from lab_kit.errors import UserError
+from lab_kit.checks import check_fraction, check_sizes
 from text_recognizer.data_config import DataConfig
 from text_recognizer.models.line_cnn import LineCNN
 
@@ -37,8 +36,7 @@ class LineCNNLSTM(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(lstm_dim=lstm_dim, lstm_layers=lstm_layers)
-        if not 0 <= lstm_dropout < 1:
-            raise UserError(f"lstm_dropout must be at least 0 and below 1, not {lstm_dropout}.")
+        check_fraction(lstm_dropout=lstm_dropout)
         self.line_cnn = LineCNN(data_config, conv_dim, fc_dim, window_width, window_stride, limit_output_length)
         self.line_cnn.fc = nn.Identity()  # the LSTM takes features, not logits
         self.num_windows = self.line_cnn.num_windows

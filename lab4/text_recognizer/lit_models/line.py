@@ -28,6 +28,7 @@ class LineLitModel(BaseLitModel):
         loss: name of a loss in torch.nn.functional; or `ctc`, which needs no known places.
         one_cycle_max_lr: if set, the learning rate rises to this value and falls again over the whole run, batch by
             batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
+        label_smoothing: the share of the target's probability that all classes get alike (arXiv:1512.00567).
 
     Raises:
         UserError: the network's outputs do not fit the labels.
@@ -43,8 +44,9 @@ class LineLitModel(BaseLitModel):
         lr: float = 1e-3,
         loss: str = "cross_entropy",
         one_cycle_max_lr: float | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(model, data_config, optimizer, lr, loss, one_cycle_max_lr)
+        super().__init__(model, data_config, optimizer, lr, loss, one_cycle_max_lr, label_smoothing)
         self.mapping = data_config.mapping
         needed = getattr(model, "needs_loss", None)  # of a network that learns in a way of its own
         if needed not in (None, self.own_loss):

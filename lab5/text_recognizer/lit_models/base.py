@@ -24,6 +24,11 @@ class BaseLitModel(pl.LightningModule):
         loss: name of a loss in torch.nn.functional.
         one_cycle_max_lr: if set, the learning rate rises to this value and falls again over the whole run, batch by
             batch (Smith and Topin, arXiv:1708.07120); `lr` then has no effect.
+        label_smoothing: the share of the target's probability that all classes get alike (arXiv:1512.00567): a network
+            that is never asked to be certain is seldom wrong with certainty.
+
+    Raises:
+        UserError: an optimizer or a loss that does not exist, or a number that is out of range.
     """
 
     task: ClassVar[str] = "character"  # what the pictures show; the command line chooses the class by it,
@@ -37,13 +42,15 @@ class BaseLitModel(pl.LightningModule):
         lr: float = 1e-3,
         loss: str = "cross_entropy",
         one_cycle_max_lr: float | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         check_optimizer(optimizer)
         check_positive(lr=lr, one_cycle_max_lr=one_cycle_max_lr)
         self.model = model
         self.optimizer, self.lr, self.one_cycle_max_lr = optimizer, lr, one_cycle_max_lr
-        self.loss = get_loss(loss)
+        self.label_smoothing = label_smoothing
+        self.loss = get_loss(loss, label_smoothing)
         for split in ("train", "val", "test"):  # the mean loss and the accuracy over one epoch
             self.add_module(f"{split}_loss", MeanLoss())
             accuracy = MulticlassAccuracy(len(data_config.mapping), average="micro", validate_args=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab_kit.checks import check_at_least
+from lab_kit.checks import check_at_least, check_fraction
 from lab_kit.errors import UserError
 from lab_kit.plots.attention_plots import Glances, plot_attention
 from text_recognizer.data.character_mapping import BLANK, SPECIAL_TOKENS
@@ -57,12 +57,10 @@ class TransformerLitModel(LineLitModel):
         ctc_weight: float = 0.5,
         wrong_tokens: float = 0.1,
     ) -> None:
-        super().__init__(model, data_config, optimizer, lr, "cross_entropy", one_cycle_max_lr)
+        super().__init__(model, data_config, optimizer, lr, "cross_entropy", one_cycle_max_lr, label_smoothing)
         check_at_least(0, ctc_weight=ctc_weight)
-        for name, share in (("label_smoothing", label_smoothing), ("wrong_tokens", wrong_tokens)):
-            if not 0 <= share < 1:
-                raise UserError(f"{name} must be at least 0 and below 1, not {share}.")
-        self.label_smoothing, self.ctc_weight, self.wrong_tokens = label_smoothing, ctc_weight, wrong_tokens
+        check_fraction(wrong_tokens=wrong_tokens)
+        self.ctc_weight, self.wrong_tokens = ctc_weight, wrong_tokens
         if not ctc_weight:
             model.spell.requires_grad_(False)  # several processes wait for the gradient of all weights that have one
         self.blank = data_config.mapping.index(BLANK)

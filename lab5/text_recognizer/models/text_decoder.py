@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lab_kit.checks import check_sizes
-from lab_kit.errors import UserError
+from lab_kit.checks import check_fraction, check_sizes
 from text_recognizer.models.attention import KeysAndValues, causal_mask
 from text_recognizer.models.decoder_layer import DecoderLayer
 from text_recognizer.models.key_value_cache import KeyValueCache
@@ -33,8 +32,7 @@ class TextDecoder(nn.Module):
 
         super().__init__()
         check_sizes(tf_layers=layers)
-        if not 0 <= dropout < 1:
-            raise UserError(f"tf_dropout must be at least 0 and below 1, not {dropout}.")
+        check_fraction(tf_dropout=dropout)
         self.length = length
         self.start, self.end, self.padding = (mapping.index(token) for token in (START, END, PADDING))
         self.embedding = nn.Embedding(len(mapping), dim)
