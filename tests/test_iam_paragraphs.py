@@ -63,6 +63,24 @@ def test_imaginary_pages_are_the_same_for_the_same_index_alone():
     assert max(lengths) >= 2
 
 
+def test_imaginary_pages_have_as_many_lines_as_asked_for():
+    data = ready(source="pen", max_length=160, min_lines=3, max_lines=5, num_test=12)
+    for labels in (data.splits["test"].labels, data.splits["train"].__getitems__(range(16))[1]):
+        counts = [text.count("\n") + 1 for text in texts(labels)]
+        assert set(counts) == {3, 4, 5}
+        assert max(map(len, texts(labels))) <= 160
+    assert ready(source="pen", max_length=30, min_lines=3).splits["test"].labels.shape == (4, 30)  # one line fits
+
+
+def test_pages_of_a_curriculum_grow_from_epoch_to_epoch():
+    train = ready(source="pen", max_length=160, min_lines=2, max_lines=4, curriculum=True).splits["train"]
+    grown = []
+    for epoch in range(6):
+        indices = range(epoch * len(train), (epoch + 1) * len(train))
+        grown.append({text.count("\n") + 1 for text in texts(train.__getitems__(indices)[1])})
+    assert grown == [{1}, {2}, {2, 3}, {2, 3, 4}, {2, 3, 4}, {2, 3, 4}]
+
+
 def test_a_page_is_written_the_same_on_one_core_and_on_two():
     threads, found = torch.get_num_threads(), []
     try:
