@@ -34,6 +34,19 @@ def trained(request) -> tuple[str, np.ndarray]:
     return request.param, draw_set(ALPHANUMERIC, 10, WRITERS, seed=5, layout=request.param)[0].numpy()
 
 
+def test_the_thickest_pen_is_no_grain_of_the_paper():
+    drawn, _ = draw_set(ALPHANUMERIC, 300, WRITERS, seed=1)
+    refused = 0
+    for picture in drawn.numpy():
+        large = cv2.GaussianBlur(cv2.resize(255 - picture, (140, 140), interpolation=cv2.INTER_CUBIC), (0, 0), 4)
+        thick = Image.fromarray(np.where(large < 190, 0, 255).astype(np.uint8))
+        try:
+            prepare_character(thick, "mass")
+        except NoWriting:
+            refused += 1
+    assert refused <= 3
+
+
 def box_of(picture: np.ndarray) -> np.ndarray:
     """Left, top, width and height of the ink."""
     return np.array(cv2.boundingRect((picture > 100).astype(np.uint8)))

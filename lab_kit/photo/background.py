@@ -12,6 +12,7 @@ MOST_INK = 0.4  # of the picture is ink, at most, if all of its rim is paper
 CLEARLY = 2.0  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
+INKED = 0.2  # of the paper's brightness: a part of the picture of which half is darker shows a thick pen, no grain
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
 
 
@@ -72,8 +73,9 @@ def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
     darkness = 1 - seen / cv2.max(paper.astype(np.float32), DARKEST_PAPER)
     sample = darkness[::3, ::3]
     middle = np.median(sample)  # above 0, because a closing picks the brightest grains of the paper
-    parts = [part for rows in np.array_split(np.abs(sample - middle), 3) for part in np.array_split(rows, 3, axis=1)]
-    return darkness - middle, 1.4826 * float(np.quantile([np.median(part) for part in parts if part.size], 0.75))
+    parts = [part for rows in np.array_split(sample - middle, 3) for part in np.array_split(rows, 3, axis=1)]
+    spread = [np.median(np.abs(part)) for part in parts if part.size and np.median(part) < INKED]
+    return darkness - middle, 1.4826 * float(np.quantile(spread, 0.75)) if spread else 0.0
 
 
 def _coarse(grey: np.ndarray, longest: int) -> np.ndarray:

@@ -85,6 +85,10 @@ class IAMDataModule(BaseDataModule):
     def fresh(self) -> Dataset:
         """Return imaginary writers' training pictures."""
 
+    def content(self) -> dict[str, object]:
+        """Return what the imaginary writers' pictures depend on beside length, sizes, seed and sentences, by name."""
+        return {}
+
     def source_description(self, real: bool) -> str:
         if real:
             return super().source_description(real)
@@ -118,6 +122,7 @@ class IAMDataModule(BaseDataModule):
             sizes=[self.sizes[split] for split in SPLITS[1:]],
             seed=self.seed,
             sentences=self.sentences.text_key(),
+            **self.content(),
         )
         return cache.cache_file(f"pen_{self.unit}", f"{self.max_length}-characters", key)
 
