@@ -1,9 +1,11 @@
 """Choose device, precision, memory format and number of threads."""
 
+import ctypes
 import logging
 import math
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from lab_kit.errors import UserError
 from lab_kit.experiment import distributed
 
 log = logging.getLogger(__name__)
+
+# Of glibc's mallopt: its names for two settings, and their values in bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT, LARGEST_KEPT = 1 << 30, 32 << 20  # the second is the most that glibc takes
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU in a period, and the period
 
@@ -74,6 +80,7 @@ def prepare(network: nn.Module, settings: Any, tuned: bool, compiled: bool) -> N
     """
     torch.set_flush_denormal(True)  # numbers too small to matter would slow recurrent networks tenfold
     if tuned:
+        keep_freed_memory()
         tune(network, distributed.processes_on_this_machine(settings.accelerator, settings.devices))
     if compiled:
         check_compiler()
@@ -103,6 +110,18 @@ def usable_cores() -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no control group, or no limit: "max"
         return cores
+
+
+def keep_freed_memory() -> None:
+    """Let Linux's C library keep the memory of tensors that are gone, for the next ones.
+
+    Usually it gives large pieces back to the system at once, and gets new ones, page by page, for the next layer. In a
+    step of LineCNN that was a fifth of the time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def check_compiler() -> None:
