@@ -309,7 +309,8 @@ def test_a_way_of_learning_of_ones_own_is_found_by_its_loss_and_needs_its_learni
     config = cli.parse(["--loss", "patient", "--patience", "5", "--lr", "0.5"], Run, packages)
     assert config.lit_class is Patient
     assert config.kwargs_for(Patient) == {
-        "patience": 5, "lr": 0.5, "loss": "patient", "optimizer": "Adam", "one_cycle_max_lr": None
+        "patience": 5, "lr": 0.5, "loss": "patient", "optimizer": "Adam", "one_cycle_max_lr": None,
+        "label_smoothing": 0.0,
     }  # fmt: skip
     with pytest.raises(UserError, match=r"Bare \(.*test_own_classes.py\) has no parameter lr, which every run needs"):
         cli.parse(["--loss", "bare"], Run, packages)
