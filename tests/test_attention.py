@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from lab_kit.errors import UserError
 from text_recognizer.data.character_mapping import MAPPING
-from text_recognizer.models.attention import MultiHeadAttention, attention, causal_mask, padding_mask
+from text_recognizer.models.attention import MultiHeadAttention, attention, causal_mask, fused_attention, padding_mask
 from text_recognizer.models.decoder_layer import DecoderLayer
 from text_recognizer.models.key_value_cache import KeyValueCache
 from text_recognizer.models.positions import positions_1d, positions_2d
@@ -37,6 +37,26 @@ def test_attention_is_torchs(mask):
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(3, 4, 7))
     if mask is not None:
         assert weights.masked_select(~mask.expand_as(weights)).eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_what_pytorch_calculates_has_the_gradients_of_attention_and_the_dtype_that_went_in(dtype, mixed):
+    places = [torch.randn(2, 3, 5, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
+    mask = causal_mask(5)
+    if mixed:
+        with torch.autocast("cpu", torch.bfloat16):
+            fused = fused_attention(*places, mask)
+        assert fused.dtype == (torch.float64 if dtype == torch.float64 else torch.bfloat16)
+    else:
+        fused = fused_attention(*places, mask)
+        assert fused.dtype == dtype
+    found = torch.autograd.grad(fused.float().square().sum(), places)
+    exact = [place.detach().double().requires_grad_() for place in places]
+    wanted = torch.autograd.grad(attention(*exact, mask)[0].square().sum(), exact)
+    near = {"atol": 0.1, "rtol": 0.05} if mixed or dtype.itemsize == 2 else {"atol": 1e-5, "rtol": 1e-4}
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.double(), other, **near)
 
 
 def test_attention_equals_a_naive_loop():

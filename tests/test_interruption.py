@@ -287,6 +287,22 @@ def test_a_checkpoint_of_weights_alone_is_not_resumed(run, small_mnist, folder):
     assert "not the state of a run (epoch is missing): start from it with --load_checkpoint" in text
 
 
+def test_a_run_that_was_begun_before_there_was_a_flag_is_resumed(run, small_mnist, folder):
+    _finished_run(run)
+    last = folder / "checkpoints" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    settings = content["hyper_parameters"]["settings"]
+    assert "label_smoothing: 0.0\n" in settings
+    content["hyper_parameters"]["settings"] = settings.replace("label_smoothing: 0.0\n", "")
+    torch.save(content, last)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("label_smoothing: 0.0\n", ""))
+    code, text = run("--resume", str(folder), "--label_smoothing", "0.1", "--max_epochs", "9")
+    assert code == 2
+    assert "has --label_smoothing 0.0, not 0.1" in text
+    assert run("--resume", str(folder), "--max_epochs", "4")[0] == 0
+
+
 def test_a_checkpoint_outside_a_runs_folder_is_not_resumed(run, small_mnist, folder, tmp_path):
     _finished_run(run)
     elsewhere = tmp_path / "copied.ckpt"

@@ -103,7 +103,7 @@ def checkout(tmp_path_factory) -> Path:
                 "--fc3 3": "The code of lab1 has --fc3, in MLP; this is the code at the root. To start the other: "
                 "python lab1/training/run_experiment.py",
                 "--model_class CNN --num_blocks 3": "The code of lab2 has --num_blocks, in CNN; this is the code at",
-                "--num_blocks 3": "--num_blocks is a flag of ResNet and TransferNet, not of the data and model",
+                "--num_blocks 3": "--num_blocks is a flag of ResNet and TransferNet, not of the data, model and loss",
                 "--in_channels 3": "There is no flag --in_channels. All flags: ",
             },
         ),

@@ -114,7 +114,7 @@ def test_the_flags_arrive(parse):
     assert model.model.layers[1].out_features == 8
 
 
-OTHERS = "is a flag of MLP, not of the data and model that were chosen"
+OTHERS = "is a flag of MLP, not of the data, model and loss that were chosen"
 REFUSED = {  # what a student has written, the flags, and what the one line says
     "kwargs that are not passed on": (net("data_config, **kwargs"), ["--fc1", "8"], f"--fc1 {OTHERS}"),
     "what the class gives itself": (

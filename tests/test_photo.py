@@ -47,6 +47,16 @@ def test_the_thickest_pen_is_no_grain_of_the_paper():
     assert refused <= 3
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rough_table_beside_blank_paper_is_no_writing(seed):
+    random = np.random.default_rng(seed)
+    picture = 225 + random.normal(0, 2, (300, 400))
+    rough = cv2.GaussianBlur(random.normal(size=(300, 160)), (0, 0), 1)
+    picture[:, 240:] = 120 * (rough - rough.min()) / np.ptp(rough) + random.normal(0, 12, rough.shape)
+    with pytest.raises(NoWriting):
+        prepare_character(Image.fromarray(picture.clip(0, 255).astype(np.uint8)), "box")
+
+
 def box_of(picture: np.ndarray) -> np.ndarray:
     """Left, top, width and height of the ink."""
     return np.array(cv2.boundingRect((picture > 100).astype(np.uint8)))

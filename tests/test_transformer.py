@@ -215,13 +215,18 @@ def test_lines_by_imaginary_writers_are_read(run, tmp_path):
     assert (folder / "attention.png").stat().st_size > 5_000
 
 
-def test_pages_by_imaginary_writers_are_read(run, tmp_path):
+@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
+def test_pages_by_imaginary_writers_are_read(run, tmp_path, precision):
     flags = ("--data_class", "IAMParagraphs", "--model_class", "ResNetTransformer", "--loss", "transformer", *FLAGS)
-    code, text = run(*flags, *WRITERS, "--max_length", "40", "--max_epochs", "1")
+    flags += (*WRITERS, "--max_length", "40", "--curriculum", "--precision", precision)
+    code, text = run(*flags, "--max_epochs", "1")
     assert code == 0, text
     folder = tmp_path / "logs" / "IAMParagraphs-ResNetTransformer" / "version_0"
     for name in ("attention.png", "predictions.png"):
         assert (folder / name).stat().st_size > 5_000
+    code, text = run(*flags, "--overfit_batches", "1")
+    assert code == 2
+    assert "--overfit_batches keeps the same ones: leave one of them out." in text
 
 
 def test_two_batches_are_learned_by_heart(run, tmp_path):

@@ -66,7 +66,7 @@ def flags_of(a_class: type) -> tuple[str, ...]:
     """Return the names of a class's flags; none of a class whose parameters cannot be flags."""
     owners: Owners = {}
     with suppress(UserError):
-        add_flags(ArgumentParser(exit_on_error=False), a_class, owners, hidden=("data_config",))
+        add_flags(ArgumentParser(exit_on_error=False), a_class, owners, hidden=("data_config", "model"))
     return owners.get(a_class, ())
 
 

@@ -48,6 +48,7 @@ class Config:
         settings: every flag by name, parsed and checked.
         yaml: the same as text, re-runnable with `--config`.
         owners: which flags are whose.
+        defaults: every flag by name, as it is where nobody says otherwise.
     """
 
     data_class: type[pl.LightningDataModule]
@@ -56,6 +57,7 @@ class Config:
     settings: Namespace
     yaml: str = field(repr=False)
     owners: Owners = field(repr=False)
+    defaults: Namespace = field(repr=False)
 
     def kwargs_for(self, function: Callable) -> dict[str, object]:
         """Return the flags that were made from the parameters of `function`, one of the classes of this run."""
@@ -117,7 +119,8 @@ def parse(arguments: Sequence[str], run_options: Callable, packages: Packages) -
     repeatable = settings.clone()
     repeatable["resume"] = None
     text = parser.dump(repeatable, skip_validation=True)
-    return Config(data_class, model_class, lit_model_class, settings, text, owners)
+    defaults = parser.get_defaults(skip_validation=True)
+    return Config(data_class, model_class, lit_model_class, settings, text, owners, defaults)
 
 
 class _Parser(ArgumentParser):
@@ -170,7 +173,7 @@ def _flags_of_classes(
         found = other_labs.classes_with(name, packages)
         same = [place for place in found if place[1] in chosen]  # with what a student has added to it
         if not same and (others := " and ".join(classes_with_flag(packages, name))):
-            return f"{flag} is a flag of {others}, not of the data and model that were chosen."
+            return f"{flag} is a flag of {others}, not of the data, model and loss that were chosen."
         return other_labs.in_words(name, *(same or found)[0], run_options) if found else ""
 
     def owner(name: str) -> str:

@@ -112,6 +112,7 @@ def lit_class(package: ModuleType, task: str, loss: str | None) -> type[pl.Light
 
 
 def classes_with_flag(packages: Packages, flag: str) -> list[str]:
-    """Return the names of all datasets and networks that have a flag."""
-    classes = [getattr(package, name) for package in (packages.data, packages.models) for name in class_names(package)]
+    """Return the names of all datasets, networks and LightningModules that have a flag."""
+    every = (packages.data, packages.models, packages.lit_models)
+    classes = [getattr(package, name) for package in every for name in class_names(package)]
     return [cls.__name__ for cls in classes if flag in flags_of(cls)]

@@ -112,9 +112,10 @@ def check(path: Path, model: pl.LightningModule, config: Config) -> None:
         )
     before, now = _settings(content["hyper_parameters"].get("settings"), path), _settings(config.yaml, path)
     for name in _fixed(config):
-        if before.get(name) != now.get(name):
+        was = before.get(name, config.defaults.get(name))  # of an older version, which did not have all flags of today
+        if was != now.get(name):
             raise UserError(
-                f"The interrupted run has --{name} {before.get(name)}, not {now.get(name)}: it can only go on as it "
+                f"The interrupted run has --{name} {was}, not {now.get(name)}: it can only go on as it "
                 f"was. To train its weights further with other flags, use {command_line('--load_checkpoint', path)}"
             )
 

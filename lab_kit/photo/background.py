@@ -12,7 +12,9 @@ MOST_INK = 0.4  # of the picture is ink, at most, if all of its rim is paper
 CLEARLY = 2.0  # times as much must be lighter as is darker, for the ink to be lighter
 MAX_STROKE_SHARE = 1 / 4  # of the picture's shorter side: strokes are thinner than this
 FINE_GRAIN = 0.004  # of the paper's brightness: more noise than this is blurred away
-INKED = 0.2  # of the paper's brightness: a part of the picture of which half is darker shows a thick pen, no grain
+INKED = 0.2  # of the paper's brightness: what is darker may be the ink of a thick pen,
+MUCH_INK = 0.4  # if so much of a part of the picture is,
+EVEN = 0.05  # and half of its pixels differ by less than this
 DARKEST_PAPER = 24.0  # grey levels: darker paper counts as this bright, or its noise would be taken for ink
 
 
@@ -74,8 +76,21 @@ def darkness_against_paper(grey: np.ndarray) -> tuple[np.ndarray, float]:
     sample = darkness[::3, ::3]
     middle = np.median(sample)  # above 0, because a closing picks the brightest grains of the paper
     parts = [part for rows in np.array_split(sample - middle, 3) for part in np.array_split(rows, 3, axis=1)]
-    spread = [np.median(np.abs(part)) for part in parts if part.size and np.median(part) < INKED]
-    return darkness - middle, 1.4826 * float(np.quantile(spread, 0.75)) if spread else 0.0
+    spread = [_spread(part) for part in parts if part.size]
+    return darkness - middle, 1.4826 * float(np.quantile(spread, 0.75))
+
+
+def _spread(difference: np.ndarray) -> float:
+    """Return by how much pixels of a part differ, given their differences from the paper.
+
+    Where much of it is darker, they differ from the paper or from that. A thick pen is even, as cloth and wood are not.
+    """
+    dark = difference[difference > INKED]
+    if dark.size > MUCH_INK * difference.size:
+        spread = float(np.median(np.minimum(np.abs(difference), np.abs(difference - np.median(dark)))))
+        if spread < EVEN:
+            return spread
+    return float(np.median(np.abs(difference)))
 
 
 def _coarse(grey: np.ndarray, longest: int) -> np.ndarray:

@@ -122,7 +122,7 @@ class TransformerLitModel(LineLitModel):
     def glances(self, dataset: torch.utils.data.Dataset, index: int | None = None) -> Glances:
         """Return where the decoder looked in a picture of a dataset; in one from its middle, unless told which."""
         images, _ = dataset.__getitems__([len(dataset) // 2 if index is None else index])
-        images = self.model.trim(images.to(self.device))
+        images = self.model.trim(images.to(self.device, self.dtype))
         written, weights = self.model.eval().look(images)
         names = [self.mapping[k] for k in written[0].tolist()]
         count = names.index(end) + 1 if (end := self.mapping[self.model.decoder.end]) in names else len(names)

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from lab_kit.checks import check_at_least
 from lab_kit.datasets import cache, iam
 from lab_kit.datasets.raw_data import Source
+from lab_kit.errors import UserError
 from lab_kit.handwriting import pen_pages, pen_set
 from text_recognizer.data.character_mapping import PAGE_MAPPING, encode
 from text_recognizer.data.dataset import ImageDataset
@@ -77,6 +78,14 @@ class IAMParagraphs(IAMDataModule):
 
     def config(self) -> DataConfig:
         return DataConfig((1, HEIGHT, WIDTH), (self.max_length, 1), PAGE_MAPPING)
+
+    def train_dataloader(self) -> DataLoader:
+        if self.curriculum and self._overfitting():
+            raise UserError(
+                "--curriculum lets pages grow from epoch to epoch, and --overfit_batches keeps the same ones: leave "
+                "one of them out."
+            )
+        return super().train_dataloader()
 
     def cut(self, form: iam.Form) -> list[tuple[str, tuple[iam.Line, ...]]]:
         return [("\n".join(line.text for line in form.lines), form.lines)] if form.lines else []
