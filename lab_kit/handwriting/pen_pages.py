@@ -14,10 +14,11 @@ DRIFT = 2.5  # grid units, either way, by which the left edge moves from line to
 RAGGED = 6.0  # grid units, at most, that a line starts further right, by chance
 ABOVE, BELOW = 22.0, 12.0  # grid units of a line's picture above and below its writing line
 MARGIN = 8  # pixels around the writing
-LARGEST = 3.0  # pixels for each grid unit: a short page is not blown up to fill the paper
 
 
-def write_page(lines: Sequence[str], writer: int, generator: torch.Generator, size: tuple[int, int]) -> np.ndarray:
+def write_page(
+    lines: Sequence[str], writer: int, generator: torch.Generator, size: tuple[int, int], largest: float = 3.0
+) -> np.ndarray:
     """Write lines below each other, as large as the page allows.
 
     The same lines, writer and generator state give the same bytes, with any number of threads.
@@ -27,6 +28,7 @@ def write_page(lines: Sequence[str], writer: int, generator: torch.Generator, si
         writer: id >= 0.
         generator: the source of all variation.
         size: (height, width) of the page in pixels.
+        largest: pixels for each grid unit, at most: a short page is not blown up to fill the paper.
 
     Returns:
         (height, width) uint8: white ink (255) on black (0).
@@ -46,7 +48,7 @@ def write_page(lines: Sequence[str], writer: int, generator: torch.Generator, si
     begins = torch.full((len(lines),), torch.inf).scatter_reduce(0, paths.line, paths.x.amin(dim=1), "amin")
     widest = max(start + end - begin for start, begin, end in zip(starts, begins.tolist(), ends.tolist(), strict=True))
     tall = ABOVE + BELOW + leading * (len(lines) - 1)
-    scale = min((width - 2 * MARGIN) / widest, (height - 2 * MARGIN) / tall, LARGEST)
+    scale = min((width - 2 * MARGIN) / widest, (height - 2 * MARGIN) / tall, largest)
 
     strip = round((ABOVE + BELOW) * scale)
     pictures = draw_lines(paths, strip, scale, ABOVE / (ABOVE + BELOW))

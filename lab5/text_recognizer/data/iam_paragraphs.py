@@ -21,6 +21,7 @@ from text_recognizer.data.sentence_generator import SentenceGenerator
 from text_recognizer.data_config import DataConfig
 
 HEIGHT, WIDTH = 576, 640  # pixels of a page
+LARGEST = 2.4  # pixels for each unit of the pens' grid: short pages have letters of nearly the size of full ones
 SHORTEST, LONGEST = 20, 56  # characters, at most, in a line by imaginary writers
 ENOUGH = 1.5  # times the characters that a page may have: text for it, of which the rest is left out
 CODE = (Path(__file__), Path(pen_pages.__file__))
@@ -176,7 +177,7 @@ def write_page(
     lines[-1] = " ".join(words[: int(random.integers(1, len(words) + 1))])
     writer = int(random.choice(pen_set.WRITERS[split]))
     generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
-    return pen_pages.write_page(lines, writer, generator, (HEIGHT, WIDTH)), "\n".join(lines)
+    return pen_pages.write_page(lines, writer, generator, (HEIGHT, WIDTH), LARGEST), "\n".join(lines)
 
 
 def fit_page(picture: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ from text_recognizer.data_config import DataConfig
 from text_recognizer.models.encoder_decoder import EncoderDecoder
 from text_recognizer.models.resnet import ResidualBlock
 
-LOWER = 32  # how many times lower the grid of features is than the page
+LOWER, NARROWER = 32, 8  # how many times lower and narrower the grid of features is than the page
 INK = 0.2  # of full ink: what is darker is writing
-MARGIN = 16  # pixels of paper that stay above and below it
+MARGIN = 16  # pixels of paper that stay around it
 
 
 class ResNetTransformer(EncoderDecoder):
@@ -62,25 +62,31 @@ class ResNetTransformer(EncoderDecoder):
         )
 
     def trim(self, images: Tensor) -> Tensor:
-        """Cut off the paper above and below the writing: it costs time, and the first line is always at the top.
+        """Cut off the paper around the writing, but on the left: it costs time, and the first line is then at the top.
 
         Returns:
-            (B, C, h, W): h is a multiple of 32, enough for the highest text among these pages.
+            (B, C, h, w): multiples of 32 and 8, enough for the highest and for the widest text among these pages.
         """
-        rows = torch.arange(images.shape[2], device=images.device)
-        inked = images.amax(dim=(1, 3)) > INK  # (B, H)
-        first = torch.where(inked, rows, len(rows)).amin(dim=1)
-        last = torch.where(inked, rows, 0).amax(dim=1)
-        height = int((last - first).clamp(min=0).max()) + 1 + 2 * MARGIN
-        height = -(-height // LOWER) * LOWER
-        first = first.where(inked.any(dim=1), 0)
+        inked = images.amax(dim=1) > INK  # (B, H, W)
+        rows, columns = inked.any(dim=2), inked.any(dim=1)
+        places = torch.arange(rows.shape[1], device=images.device)
+        first = torch.where(rows, places, len(places)).amin(dim=1)
+        last = torch.where(rows, places, 0).amax(dim=1)
+        height = _up_to(LOWER, int((last - first).clamp(min=0).max()) + 1 + 2 * MARGIN)
+        across = columns.any(dim=0).nonzero()
+        width = min(_up_to(NARROWER, int(across.max()) + 1 + MARGIN if len(across) else 1), images.shape[3])
+        first = first.where(rows.any(dim=1), 0)
         kept = first[:, None] + torch.arange(height, device=images.device)  # (B, h), of the padded pages
-        padded = functional.pad(images, (0, 0, MARGIN, height))
-        return padded.gather(2, kept[:, None, :, None].expand(-1, images.shape[1], -1, images.shape[3]))
+        padded = functional.pad(images[..., :width], (0, 0, MARGIN, height))
+        return padded.gather(2, kept[:, None, :, None].expand(-1, images.shape[1], -1, width))
 
     def features(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, tf_dim, H / 32, W / 8) of trimmed pages."""
         return self.blocks(images)
+
+
+def _up_to(multiple: int, size: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 def _shrink(in_channels: int, out_channels: int, kernel_size: int, stride: int | tuple[int, int]) -> list[nn.Module]:
