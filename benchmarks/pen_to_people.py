@@ -4,6 +4,7 @@ Claims: after at most 20 minutes on two cores, lines of real people are read who
 
     python benchmarks/pen_to_people.py --lines FOLDER --seeds 0,1,2
     python benchmarks/pen_to_people.py --lines FOLDER --seeds 0 --without joins
+    python benchmarks/pen_to_people.py --lines FOLDER --seeds 0 --reader LineCNNTransformer
 
 FOLDER holds pictures of lines, bright ink on dark paper, and `labels.json`: a list of objects with `file`, `text` and
 `writer`. Nothing is trained, stopped or selected by them, and their texts are taken out of the training text. The last
@@ -26,7 +27,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from rapidfuzz.distance import Levenshtein
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,11 +47,11 @@ from text_recognizer.data.iam_lines import HEIGHT, FreshLines  # noqa: E402
 from text_recognizer.data.line_pictures import side_by_side  # noqa: E402
 from text_recognizer.data.line_texts import LineTexts  # noqa: E402
 from text_recognizer.data.sentence_generator import SentenceGenerator  # noqa: E402
-from text_recognizer.lit_models import CTCLitModel  # noqa: E402
-from text_recognizer.models import CRNN  # noqa: E402
+from text_recognizer.lit_models import CTCLitModel, TransformerLitModel  # noqa: E402
+from text_recognizer.lit_models.line import LineLitModel, to_texts  # noqa: E402
+from text_recognizer.models import CRNN, LineCNNTransformer  # noqa: E402
 
-STEPS, BATCH, MAX_LENGTH = 3_600, 32, 40
-RECIPE = {"optimizer": "AdamW", "one_cycle_max_lr": 3e-3}
+BATCH = 32
 # Chosen from a grid on imaginary writers' validation lines, augmented three times, with texts that the language
 # model does not know, and not on what people wrote.
 DECODING = {"weight": 0.5, "bonus": 1.2}
@@ -58,6 +59,33 @@ DRAWN = 100_000  # lines, beside all sentences, that the language model knows
 EPOCHS = 12  # which differ in nothing where lines are fresh
 FEW = 64  # writers, where most are left out
 WITHOUT = ("joins", "writers", "widths", "fresh", "augmentation")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network, and how it learns.
+
+    Args:
+        network: it reads lines.
+        lit_model: trains it.
+        lr: the highest learning rate.
+        clip: the longest gradient.
+        steps: of training, each of 32 lines.
+        max_length: characters of the longest line in training; a decoder never writes more.
+    """
+
+    network: type[nn.Module]
+    lit_model: type[LineLitModel]
+    lr: float
+    clip: float
+    steps: int
+    max_length: int
+
+
+READERS = {
+    "CRNN": Reader(CRNN, CTCLitModel, 3e-3, 5, 3_600, 40),
+    "LineCNNTransformer": Reader(LineCNNTransformer, TransformerLitModel, 2e-3, 1, 10_000, 60),
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ class BoxedLines(Dataset):
     endless = True
 
     def __init__(self, sentences: SentenceGenerator, size: int, seed: int) -> None:
-        boxes = EMNISTLines(MAX_LENGTH, keep_marks=True, fresh=True, num_train=size, source="pen", seed=seed)
+        boxes = EMNISTLines(sentences.max_length, keep_marks=True, fresh=True, num_train=size, source="pen", seed=seed)
         boxes.sentences, boxes.writer = sentences, replace(boxes.writer, sentences=sentences)
         self.lines = boxes._load(real=False)["train"]
 
@@ -127,10 +155,10 @@ def left_out(what: str | None) -> Iterator[None]:
         yield
 
 
-def make_data(seed: int, texts: list[str], steps: int, without: str | None) -> IAMLines:
-    """Return the lines of imaginary writers, without these texts."""
-    data = IAMLines(max_length=MAX_LENGTH, batch_size=BATCH, source="pen", seed=seed, augment=without != "augmentation")
-    sentences = SentenceGenerator(MAX_LENGTH, keep_marks=True, seed=seed)  # of the Brown corpus, where there is one
+def make_data(max_length: int, seed: int, texts: list[str], steps: int, without: str | None = None) -> IAMLines:
+    """Return the lines of imaginary writers, of at most `max_length` characters, without these texts."""
+    data = IAMLines(max_length=max_length, batch_size=BATCH, source="pen", seed=seed, augment=without != "augmentation")
+    sentences = SentenceGenerator(max_length, keep_marks=True, seed=seed)  # of the Brown corpus, where there is one
     sentences.leave_out(texts)
     data.sentences, data.texts = sentences, LineTexts(sentences)
     data.prepare_data()
@@ -143,16 +171,21 @@ def make_data(seed: int, texts: list[str], steps: int, without: str | None) -> I
     return data
 
 
-def train(data: IAMLines, seed: int, steps: int) -> tuple[CTCLitModel, float, float]:
+def train(reader: Reader, data: IAMLines, seed: int, steps: int) -> tuple[LineLitModel, float, float]:
     """Train for as many steps; return the model, the minutes, and its character error rate on imaginary writers."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
-    model = CTCLitModel(CRNN(data.config()), data.config(), **RECIPE)
+    config = data.config()
+    model = reader.lit_model(reader.network(config), config, optimizer="AdamW", one_cycle_max_lr=reader.lr)
     hardware.tune(model.model)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "limit_val_batches": 0}
     quiet["enable_progress_bar"] = sys.stderr.isatty()
     trainer = pl.Trainer(
-        max_steps=steps, precision=hardware.fast_precision("cpu"), gradient_clip_val=5, accelerator="cpu", **quiet
+        max_steps=steps,
+        precision=hardware.fast_precision("cpu"),
+        gradient_clip_val=reader.clip,
+        accelerator="cpu",
+        **quiet,
     )
     start = time.perf_counter()
     trainer.fit(model, datamodule=data)
@@ -161,14 +194,21 @@ def train(data: IAMLines, seed: int, steps: int) -> tuple[CTCLitModel, float, fl
 
 
 @torch.inference_mode()
-def read_people(model: CTCLitModel, language: CharacterModel, rows: list[Row]) -> dict[str, float]:
-    """Return the character error rate of each writer: all edits, for all true characters."""
+def read_people(model: LineLitModel, language: CharacterModel, rows: list[Row]) -> dict[str, float]:
+    """Return the character error rate of each writer: all edits, for all true characters.
+
+    A language model helps CTC; a decoder knows the language by itself.
+    """
     model.eval()
     classes = np.array([MAPPING.index(character) for character in language.characters])
     edits, characters = {}, {}
     for row in rows:
-        columns = model(side_by_side([row.picture]))[0].T.log_softmax(dim=1).numpy()
-        read = beam_search(columns, classes, model.blank, language, **DECODING).strip()
+        logits = model(side_by_side([row.picture]))
+        if isinstance(model, CTCLitModel):
+            columns = logits[0].T.log_softmax(dim=1).numpy()
+            read = beam_search(columns, classes, model.blank, language, **DECODING).strip()
+        else:
+            read = to_texts(model.read(logits)[0])[0].strip()
         edits[row.writer] = edits.get(row.writer, 0) + Levenshtein.distance(row.text, read)
         characters[row.writer] = characters.get(row.writer, 0) + len(row.text)
     return {writer: edits[writer] / characters[writer] for writer in sorted(edits)}
@@ -188,21 +228,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=Path, required=True, help="folder of pictures of lines, with labels.json")
     parser.add_argument("--seeds", default="0,1,2", help="seeds, with commas between them")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of training, each of 32 lines")
+    parser.add_argument("--reader", choices=READERS, default="CRNN", help="the network that learns to read")
+    parser.add_argument("--steps", type=int, help="of training, each of 32 lines; the reader's own, if not given")
     parser.add_argument("--without", choices=WITHOUT, help="leave out one part, to see what it is worth")
     arguments = parser.parse_args()
     try:
         rows, seeds = read_rows(arguments.lines), [int(seed) for seed in arguments.seeds.split(",")]
     except (UserError, ValueError) as error:
         parser.error(str(error))
-    if arguments.steps < 1 or min(seeds) < 0:
+    reader = READERS[arguments.reader]
+    steps = reader.steps if arguments.steps is None else arguments.steps
+    if steps < 1 or min(seeds) < 0:
         parser.error("--steps must be at least 1, and seeds at least 0")
     texts = [row.text for row in rows]
     runs = {}
     for seed in seeds:
         with left_out(arguments.without):
-            data = make_data(seed, texts, arguments.steps, arguments.without)
-            model, minutes, pen = train(data, seed, arguments.steps)
+            data = make_data(reader.max_length, seed, texts, steps, arguments.without)
+            model, minutes, pen = train(reader, data, seed, steps)
         corpus = data.texts.corpus(DRAWN, np.random.default_rng(seed))
         language = CharacterModel(corpus, ALPHANUMERIC + MARKS)
         rates = read_people(model, language, rows)
@@ -211,9 +254,10 @@ def main() -> None:
     rates = {writer: statistics.mean(run["all"][writer] for run in runs.values()) for writer in rates}
     result = {name: round(statistics.mean(run[name] for run in runs.values()), 4) for name in ("pen", "minutes")}
     result |= summary(rates)
-    name = "pen_to_people" + (f"_{arguments.steps}" if arguments.steps != STEPS else "")
+    name = "pen_to_people" + (f"_{arguments.reader}" if arguments.reader != "CRNN" else "")
+    name += f"_{steps}" if steps != reader.steps else ""
     name += f"_without_{arguments.without}" if arguments.without else ""
-    write_json(name, f"{arguments.steps:,} steps of {BATCH} lines, seeds {arguments.seeds}", result | {"runs": runs})
+    write_json(name, f"{steps:,} steps of {BATCH} lines, seeds {arguments.seeds}", result | {"runs": runs})
     print(json.dumps(result))
 
 

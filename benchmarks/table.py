@@ -13,6 +13,7 @@ NOT_SPEED = (
     "browser",
     "circle",
     "corrections_kill",
+    "ctc_or_attention",
     "find_lr",
     "pen_to_people",
     "photos",
