@@ -16,7 +16,7 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup train notebooks bench test test-all homework lint labs check-labs diff-labs lock clean
+.PHONY: help setup research train notebooks bench test test-all homework lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ $(VENV)/installed: $(LOCKED) pyproject.toml
 		{ rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install -qq uv; }
 	@$(UV) pip install --quiet --python $(RUN) $(addprefix -r ,$(LOCKED))
 	@touch $@
+
+research: setup  ## add what lab 7 can use besides: MLflow, Weights & Biases, PostgreSQL
+	@$(UV) pip install --quiet --python $(RUN) -r requirements/prod.txt -r requirements/research.txt
 
 train: setup  ## train and test the CNN on embedded handwriting, in a few minutes and without a network
 	$(RUN) training/run_experiment.py $(ARGS)
@@ -73,6 +76,7 @@ diff-labs: setup  ## show what one lab adds to another: make diff-labs A=1 B=2
 lock: setup  ## compile requirements/*.in to the exact set in requirements/*.txt
 	@$(LOCK) requirements/prod.in -o requirements/prod.txt
 	@$(LOCK) requirements/dev.in -c requirements/prod.txt -o requirements/dev.txt
+	@$(LOCK) requirements/research.in -c requirements/prod.txt -o requirements/research.txt
 	@{ echo '-e .'; cat requirements/prod.txt; } > requirements/prod.unfinished && \
 		mv requirements/prod.unfinished requirements/prod.txt
 

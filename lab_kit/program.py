@@ -1,5 +1,7 @@
 """Run a function as a program: its signature gives the flags, its docstring the help."""
 
+import inspect
+import json
 import logging
 import os
 import signal
@@ -7,7 +9,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import takewhile
+from typing import Any, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -22,8 +25,9 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
     """Call `function` as the command line says.
 
     Parameters without a default are given by their place, the others as `--name value`; a list can be given as
-    `--name a --name b`. A flag may have dashes in place of underscores. What goes wrong and can be put right
-    (UserError, OSError) ends with one line and exit code 2, Ctrl-C with exit code 130.
+    `--name a --name b`, and the first parameter, if it is a list, as `a b`. A flag may have dashes in
+    place of underscores. What goes wrong and can be put right (UserError, OSError) ends with one line and exit code 2,
+    Ctrl-C with exit code 130.
 
     Args:
         function: has types and a docstring for all its parameters.
@@ -35,13 +39,14 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
         if number and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminated)  # so that temporary files are tidied up
     module = sys.modules[function.__module__].__spec__
-    name = f"python -m {module.name}" if module else function.__module__
+    name = f"python -m {module.name}" if module else f"python {sys.argv[0]}"
     parser = ArgumentParser(prog=name, description=function.__doc__.splitlines()[0], exit_on_error=False)
     parser.add_function_arguments(function, None, as_positional=True)
     with one_line_errors():
         check_code_beside(function.__module__)
         try:
-            settings = parser.parse_args(_as_declared(parser, sys.argv[1:] if arguments is None else arguments))
+            words = _with_one_list(function, sys.argv[1:] if arguments is None else arguments)
+            settings = parser.parse_args(_as_declared(parser, words))
         except ArgumentError as error:
             raise UserError(explain(parser, str(error))) from error
         try:
@@ -63,6 +68,15 @@ def one_line_errors() -> Iterator[None]:
             sys.stderr.write(traceback.format_exc())
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(2)
+
+
+def _with_one_list(function: Callable[..., Any], words: Sequence[str]) -> list[str]:
+    """Make one word of those that come first, where the function wants a list there."""
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    if first is None or first.default is not first.empty or get_origin(first.annotation) is not list:
+        return list(words)
+    items = list(takewhile(lambda word: not word.startswith("--"), words))
+    return ([json.dumps(items)] if items else []) + list(words[len(items) :])
 
 
 def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:

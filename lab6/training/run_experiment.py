@@ -26,6 +26,8 @@ from lab_kit.experiment.checkpoint import load_weights
 from lab_kit.experiment.interrupts import graceful_exit
 from lab_kit.experiment.record import RunRecord, run_facts
 from lab_kit.experiment.registry import Packages
+from lab_kit.experiment.step_profile import profile_steps
+from lab_kit.experiment.tracking import record_results
 from lab_kit.experiment.trainer import make_trainer
 from text_recognizer.data import DataConfig
 
@@ -49,9 +51,11 @@ class Run:
         test_only: only test the weights given with --load_checkpoint.
         resume: go on with an interrupted run: its folder, or a checkpoint in it.
         find_lr: try larger and larger learning rates, suggest one, and end.
+        profile: train some steps, say where their time goes, and end.
         tune: choose precision, memory format and threads for this machine; false for float32 as PyTorch does it.
         compile: compile the model with torch.compile before training: minutes at first, then perhaps faster.
         log_dir: where the folders of runs go; training/logs if not given.
+        logger: what records the run beside its folder: tensorboard, mlflow or wandb.
     """
 
     data_class: str = "MNIST"
@@ -63,6 +67,8 @@ class Run:
     test_only: bool = False
     resume: str | None = None
     find_lr: bool = False
+    profile: bool = False
+    logger: str = "tensorboard"
     tune: bool = True
     compile: bool = False
     log_dir: str | None = None
@@ -97,6 +103,9 @@ def main(arguments: Sequence[str]) -> None:
 
             suggest_lr(trainer, model, data, folder.path / "find_lr.png")
             return
+        if run.profile:
+            profile_steps(trainer, model, data, folder.path)
+            return
 
         facts = run_facts(trainer, model, data, run.tune)
         if run.test_only:
@@ -112,6 +121,7 @@ def main(arguments: Sequence[str]) -> None:
         if trainer.is_global_zero:
             title = f"{run.model_class} on {run.data_class}"
             folder.write_report(metrics | facts, record.predictions, data, title)
+            record_results(trainer, metrics | facts, folder.path)
 
 
 def make_model(config: cli.Config, run: Run, data_config: DataConfig) -> pl.LightningModule:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from lab_kit import atomic_write, locks
 from lab_kit.command_line import command_line
@@ -40,10 +39,6 @@ class RunFolder:
     """One run's folder, `path`."""
 
     path: Path
-
-    def loggers(self) -> list[Logger]:
-        """Return what writes TensorBoard events into the folder."""
-        return [TensorBoardLogger(self.path, name="", version="", default_hp_metric=False)]
 
     def checkpoints(self, monitor: str) -> list[ModelCheckpoint]:
         """Return the callbacks that keep `best.ckpt` (lowest `monitor`) and `last.ckpt`, in this order.

@@ -1,6 +1,8 @@
 """Make the Trainer that the flags describe, with the callbacks that every run needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,7 +16,20 @@ from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
 from lab_kit.experiment.cli import Config
 from lab_kit.experiment.finite_loss import FiniteLoss, SoundStart
 from lab_kit.experiment.run_folder import RunFolder
+from lab_kit.experiment.tracking import Recording, make_logger
 from lab_kit.experiment.trainer_flags import PROFILERS, EnoughBatches, check_flags, check_launched
+
+_watching: ContextVar[tuple[pl.Callback, ...]] = ContextVar("callbacks", default=())
+
+
+@contextmanager
+def watched_by(*callbacks: pl.Callback) -> Iterator[None]:
+    """Let callbacks watch all Trainers that are made meanwhile: for programs that run others, as a sweep does."""
+    token = _watching.set(callbacks)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
@@ -30,7 +45,8 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
         UserError: these settings make no sense, or Lightning refuses them.
     """
     check_flags(config.settings, run)
-    settings = config.kwargs_for(pl.Trainer) | {"logger": folder.loggers(), "default_root_dir": folder.path}
+    settings = config.kwargs_for(pl.Trainer) | {"default_root_dir": folder.path}
+    settings["logger"] = make_logger(run.logger, folder.path, f"{run.data_class}-{run.model_class}")
     settings["max_epochs"] = run.max_epochs
     settings["plugins"] = [AtomicCheckpointIO()]
     settings["use_distributed_sampler"] = False  # the data module shares the samples out
@@ -51,6 +67,8 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
         SoundStart(),
         FiniteLoss(),
         MetricsFile(folder.path / "metrics.csv"),
+        Recording(config.settings.as_dict(), folder.path),
+        *_watching.get(),
         *folder.checkpoints(monitor),
         *([_stop_early(monitor, run.stop_early)] if run.stop_early else []),
         *([] if in_terminal else [EpochLines()]),

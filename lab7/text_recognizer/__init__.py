@@ -1,0 +1,12 @@
+"""A codebase that learns to read handwriting."""
+
+import importlib.util
+import sys
+
+if __name__ != "text_recognizer":
+    sys.stderr.write(f"error: {__name__} would find the code of another lab. Change to its folder first (cd).\n")
+    sys.exit(2)
+for package in ("lab_kit", "numpy"):
+    if importlib.util.find_spec(package) is None:
+        sys.stderr.write(f"error: {package} is not installed. Run: make setup, then source .venv/bin/activate\n")
+        sys.exit(2)

@@ -1,0 +1,12 @@
+"""The programs that train, and those that look at what was trained."""
+
+import importlib.util
+import sys
+
+if __name__ != "training":
+    sys.stderr.write(f"error: {__name__} would find the code of another lab. Change to its folder first (cd).\n")
+    sys.exit(2)
+for package in ("lab_kit", "pytorch_lightning"):
+    if importlib.util.find_spec(package) is None:
+        sys.stderr.write(f"error: {package} is not installed. Run: make setup, then source .venv/bin/activate\n")
+        sys.exit(2)
