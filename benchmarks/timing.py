@@ -1,7 +1,6 @@
 """Measure functions side by side: in turns, several times, medians and ratios at the end."""
 
 import json
-import platform
 import re
 import statistics
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 from rich.table import Table
 
+from lab_kit.experiment.hardware import processor_name
 from lab_kit.plain_console import PlainConsole
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -102,23 +102,14 @@ class Benchmark:
 
 def machine() -> str:
     """Return what ran the benchmark, in words."""
-    return f"{_processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return f"{processor_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 def write_json(name: str, on: str, content: dict[str, object], claims: Sequence[Claim] = ()) -> None:
     """Write `results/<processor>/<name>.json`: on what was measured, what came out, and what had been claimed."""
-    folder = RESULTS / re.sub(r"[^a-z0-9]+", "_", _processor().lower()).strip("_")
+    folder = RESULTS / re.sub(r"[^a-z0-9]+", "_", processor_name().lower()).strip("_")
     folder.mkdir(parents=True, exist_ok=True)
     whole = {"on": on, "machine": machine(), "claims": [asdict(claim) for claim in claims]} | content
     (folder / f"{name}.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     for claim in claims:
         print(f"{claim.what}: {claim.measured} (wanted: {claim.wanted})")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -25,6 +25,7 @@ LATER = {
     3: "attention|transformer|rotary|image_?folder|transfer_?net|curation|label_issues|wilson|bootstrap|mcnemar",
     4: "image_?folder|transfer_?net|curation|label_issues|wilson|bootstrap|mcnemar",
     5: "onnx|quantiz|int8|eight_bits|batching|kolmogorov|bonferroni|drift|prometheus|model_card|feedback|capacity",
+    6: "optuna|sweep|mlflow|wandb|t_test|student|hyperband|successive|perfetto",
 }
 SHARED = ("conftest.py", "pytest.ini")  # the same in each lab, since a lab needs no file from outside
 

@@ -5,9 +5,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +109,43 @@ def test_two_machines_train_together_under_torchrun(small_mnist, tmp_path):
     assert "Training MLP" in texts[0]
     assert "Training MLP" not in texts[1]
     assert not (tmp_path / "node1").exists()
+
+
+@pytest.mark.slow
+def test_when_one_machine_is_killed_the_other_says_so_and_the_run_goes_on_from_its_last_epoch(small_mnist, tmp_path):
+    log_dir = tmp_path / "logs"
+    flags = (*TINY[2:], *TOGETHER, "--num_nodes", "2", "--devices", "1", "--log_dir", str(log_dir))
+    nodes = start_two(*flags, "--max_epochs", "300")
+    last = log_dir / "MNIST-MLP" / "version_0" / "checkpoints" / "last.ckpt"
+    for _ in range(1200):
+        if last.is_file():
+            break
+        time.sleep(0.1)
+    whole = psutil.Process(nodes[1].pid)
+    for process in [*whole.children(recursive=True), whole]:
+        process.kill()
+    nodes[1].wait(60)
+    text, _ = nodes[0].communicate(timeout=120)
+    assert nodes[0].returncode != 0
+    (line,) = [line for line in text.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: Another process of this run has ended")
+    assert f"--resume {last.parent.parent}" in line
+    before = len((last.parent.parent / "metrics.csv").read_text(encoding="utf-8").splitlines()) - 1
+    again = start_two("--resume", str(last.parent.parent), "--max_epochs", str(before + 2))
+    texts = [node.communicate(timeout=300)[0] for node in again]
+    assert [node.returncode for node in again] == [0, 0], "\n".join(texts)
+    rows = (last.parent.parent / "metrics.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [str(epoch) for epoch in range(before + 2)]
+
+
+def start_two(*flags: str) -> list[subprocess.Popen]:
+    """Start a run on two nodes: launchers of their own, which meet on the loopback interface."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nodes = []
+    for node in range(2):
+        meet = ("--nnodes=2", f"--node_rank={node}", "--nproc_per_node=1", "--master_addr=127.0.0.1")
+        launcher = ("-m", "torch.distributed.run", *meet, f"--master_port={port}")
+        nodes.append(start(*flags, launcher=launcher, OMP_NUM_THREADS="1"))
+    return nodes

@@ -10,6 +10,9 @@ from torch import distributed
 
 T = TypeVar("T")
 
+# What gloo, the way in which CPUs talk to each other, says when the other end is gone.
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "gloo/transport", "Connection refused")
+
 
 def rank() -> int:
     """Return which process this is, from 0; known before there is a Trainer."""
@@ -33,6 +36,14 @@ def broadcast_weights(trainer: pl.Trainer, model: pl.LightningModule) -> None:
     """Give the weights of the first process to all: another machine may not see the file that they came from."""
     if trainer.world_size > 1:
         model.load_state_dict(trainer.strategy.broadcast(model.state_dict()))
+
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Return whether an error says that another process of this run is gone: killed, or cut off from the network."""
+    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() < 2:
+        return False
+    kinds = (distributed.DistBackendError, distributed.DistNetworkError, distributed.DistStoreError)
+    return isinstance(error, kinds) or any(words in str(error) for words in LOST)
 
 
 def gather_in_order(batches: list[T]) -> list[T]:

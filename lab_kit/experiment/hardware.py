@@ -4,6 +4,7 @@ import ctypes
 import logging
 import math
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -140,3 +141,13 @@ def describe(trainer: pl.Trainer, tuned: bool) -> str:
         times = f"{trainer.world_size} x " if trainer.world_size > 1 else ""
         place = f"{times}{device.type.upper()} ({torch.get_num_threads()} threads)"
     return f"{place}, {trainer.precision}{', channels_last' if tuned else ''}"
+
+
+def processor_name() -> str:
+    """Return what the processor calls itself, for the side of a figure."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -105,7 +105,7 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
         UserError: the folder cannot be made or written to, or another run is at work in it.
     """
     if distributed.rank() > 0:  # the first process alone writes what stays
-        with tempfile.TemporaryDirectory() as elsewhere:
+        with tempfile.TemporaryDirectory() as elsewhere, _lost_peers_explained("The first one says how to go on."):
             yield RunFolder(Path(elsewhere))
         return
     if run.resume:
@@ -118,7 +118,8 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
         with locks.held(folder.path / LOCK, busy, timeout=0), explain_worker_errors():
             for leftover in folder.path.rglob(f"*{atomic_write.UNFINISHED}"):  # of a process that was killed
                 leftover.unlink()
-            yield folder
+            with _lost_peers_explained(folder.resume_advice):
+                yield folder
     except Interrupted as stopped:
         stopped.advice = folder.resume_advice()
         raise
@@ -131,6 +132,20 @@ def opened(run: Any, default_log_dir: Path) -> Iterator[RunFolder]:
             if [path.name for path in folder.path.iterdir()] == [LOCK]:
                 (folder.path / LOCK).unlink()
             folder.path.rmdir()  # which succeeds only if it is empty
+
+
+@contextmanager
+def _lost_peers_explained(advice: str | Callable[[], str]) -> Iterator[None]:
+    """Say in one line that another process of the run has ended, and how to go on."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not distributed.is_lost_peer(error):
+            raise
+        how = advice if isinstance(advice, str) else advice()
+        raise UserError(
+            f"Another process of this run has ended or cannot be reached, so this one ends. {how}"
+        ) from error
 
 
 def _new_folder(log_dir: Path, name: str) -> RunFolder:

@@ -50,7 +50,7 @@ def show(glances):
 # %% [markdown]
 # ## Lines that nobody can guess
 #
-# The reader of this lab's README learns for 25 minutes. For this notebook a smaller task is enough: imaginary writers
+# The reader of this lab's README learns for a quarter of an hour. For this notebook a smaller task is enough: imaginary writers
 # write numbers of two to six digits. The digits are random, so no digit says which one comes next. To write them, the
 # decoder has to look.
 
@@ -323,4 +323,4 @@ player
 # 2. Train the reader of numbers with `ctc_weight=0`. How many epochs does it need until its map walks?
 # 3. Let the reader of ten words learn with `ctc_weight=0.5`. Does its map walk now? Does it read `retniw`?
 # 4. Write a number of eight digits. The first reader has seen at most six. What does it write, and what shows the map?
-# 5. A run with `--loss transformer` writes `attention.png` into its folder. Compare those of 1 and of 7 epochs.
+# 5. A run with `--loss transformer` writes `attention.png` into its folder. Compare those of 1 and of 6 epochs.
