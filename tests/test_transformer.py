@@ -246,8 +246,8 @@ def test_two_batches_are_learned_by_heart(run, tmp_path):
 def test_where_the_decoder_looked_becomes_a_picture_and_a_player(tmp_path):
     line = Glances(torch.rand(28, 80).numpy(), list("a b$") + [END], torch.eye(5)[:, None].numpy())
     page = Glances(torch.rand(60, 80).numpy(), list("a\n_c"), torch.full((4, 3, 5), 1 / 15).numpy())
-    assert page.centres().tolist() == [[pytest.approx(40, abs=1e-3), pytest.approx(30, abs=1e-3)]] * 4
-    assert line.centres()[:, 0].tolist() == [8, 24, 40, 56, 72]
+    assert page.centres().tolist() == [[pytest.approx(32, abs=1e-3), pytest.approx(20, abs=1e-3)]] * 4
+    assert line.centres()[:, 0].tolist() == [0, 16, 32, 48, 64]  # where convolutions of stride 16 look
     for number, glances in enumerate((line, page)):
         plot_attention(glances, tmp_path / f"{number}.png")
         assert (tmp_path / f"{number}.png").stat().st_size > 5_000

@@ -33,11 +33,15 @@ class Glances:
         return [SIGNS.get(name, name) for name in self.characters]
 
     def centres(self) -> np.ndarray:
-        """Return the middle of each glance, in pixels, (T, 2): x and y."""
+        """Return the middle of each glance, in pixels, (T, 2): x and y.
+
+        A convolution with an odd kernel and half of it as padding looks at pixels around 0, k, 2 k, ..., if its stride
+        is k: so the first place of the picture is at its edge.
+        """
         _, rows, columns = self.weights.shape
         height, width = self.picture.shape
-        x = (self.weights.sum(axis=1) * (np.arange(columns) + 0.5)).sum(axis=1) * width / columns
-        y = (self.weights.sum(axis=2) * (np.arange(rows) + 0.5)).sum(axis=1) * height / rows
+        x = (self.weights.sum(axis=1) * np.arange(columns)).sum(axis=1) * width / columns
+        y = (self.weights.sum(axis=2) * np.arange(rows)).sum(axis=1) * height / rows
         return np.stack([x, y], axis=1)
 
 
@@ -85,9 +89,11 @@ def animate(glances: Glances) -> FuncAnimation:
     height, width = glances.picture.shape
     figure = Figure(figsize=(8, max(1.6, 8 * height / width + 0.8)), layout="constrained")
     axes = figure.add_subplot()
-    extent = (0, width, height, 0)
-    axes.imshow(glances.picture, cmap="gray_r", vmin=0, vmax=1, extent=extent)
+    axes.imshow(glances.picture, cmap="gray_r", vmin=0, vmax=1, extent=(0, width, height, 0))
+    axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
+    half = np.array([width, height]) / np.array(glances.weights.shape[:0:-1]) / 2  # of a place: see `centres`
+    extent = (-half[0], width - half[0], height - half[1], -half[1])
     # Between the middles of the parts, the eye is helped by a smooth picture.
     shown = axes.imshow(
         glances.weights[0], cmap="Reds", extent=extent, alpha=0.6, interpolation="bilinear", vmin=0, vmax=1
