@@ -46,7 +46,7 @@ class SlowModel(pl.LightningModule):
 
     def training_step(self, batch, index):
         time.sleep(FORWARD)
-        return Slow.apply(self.linear(batch)).mean()
+        return Slow.apply(self.linear(batch[0])).mean()
 
     def configure_optimizers(self):
         return SlowSGD(self.parameters(), lr=0.1)
@@ -60,7 +60,7 @@ class SlowData(pl.LightningDataModule):
             def __iter__(self):
                 for _ in range(1000):
                     time.sleep(DATA)
-                    yield torch.ones(8, 3)
+                    yield torch.ones(8, 3), torch.zeros(8)
 
         return torch.utils.data.DataLoader(Batches(), batch_size=None)
 

@@ -7,7 +7,9 @@ folder of runs for later (`wandb sync`), unless WANDB_MODE=online, or one has lo
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,6 @@ from lab_kit.errors import UserError, nearest, sentence
 from lab_kit.paths import readable
 
 LOGGERS = ("tensorboard", "mlflow", "wandb")
-NAMES = {"mlflow": "MLflow", "wandb": "Weights & Biases"}
 NOTE = "tracking.json"  # in the run's folder: under which number the run is recorded
 RETRIES, TIMEOUT_S = 2, 10  # of MLflow, which else waits for minutes before it says that a server is not there
 
@@ -62,18 +63,34 @@ class Recording(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for logger in _trackers(trainer) if trainer.is_global_zero else []:
             name = "mlflow" if isinstance(logger, MLFlowLogger) else "wandb"
-            try:
-                number = logger.run_id if isinstance(logger, MLFlowLogger) else logger.experiment.id
-            except Exception as error:  # each has errors of its own, whose packages may not be there
-                raise UserError(f"{NAMES[name]} cannot record this run: {sentence(_first_line(error))}") from error
+            number = logger.run_id if isinstance(logger, MLFlowLogger) else logger.experiment.id
+            if number != _number(self.folder, name):  # MLflow lets nobody change a flag afterwards
+                logger.log_hyperparams(self.settings)
             atomic_write.write_json({"logger": name, "run": number}, self.folder / NOTE)
-            logger.log_hyperparams(self.settings)
+
+
+class ClearWandbLogger(WandbLogger):
+    """Says in one line why a record cannot be begun."""
+
+    @property
+    def experiment(self) -> Any:
+        """Return the record, which is begun if need be."""
+        with _one_line("Weights & Biases"):
+            return super().experiment
 
 
 class PatientMLFlowLogger(MLFlowLogger):
-    """Goes on without its server, after a warning: a run is not lost because a record of it is."""
+    """Says in one line why a record cannot be begun. Later it goes on without its server, after a warning: a run is not
+    lost because a record of it is.
+    """
 
     lost = False
+
+    @property
+    def experiment(self) -> Any:
+        """Return what talks to the server; the record is begun if need be."""
+        with _one_line("MLflow"):
+            return super().experiment
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, while the server answers."""
@@ -133,6 +150,16 @@ def record_results(trainer: pl.Trainer, figures: Mapping[str, Any], folder: Path
             log.warning("The results could not be recorded (%s), but the run's folder has them.", _first_line(error))
 
 
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # each has errors of its own, whose packages may not be there
+        raise UserError(f"{name} cannot record this run: {sentence(_first_line(error))}") from error
+
+
 def _trackers(trainer: pl.Trainer) -> list[MLFlowLogger | WandbLogger]:
     return [logger for logger in trainer.loggers if isinstance(logger, MLFlowLogger | WandbLogger)]
 
@@ -149,12 +176,12 @@ def _mlflow(folder: Path, experiment: str, number: str | None) -> MLFlowLogger:
 
 
 def _wandb(folder: Path, experiment: str, number: str | None) -> WandbLogger:
-    import wandb
+    import wandb  # noqa: F401 - Lightning would look for it later
 
     shared = folder.parent.parent
-    number = number or wandb.util.generate_id()
+    number = number or uuid.uuid4().hex[:8]  # as long as its own
     signed_in = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE") == "online"
-    return WandbLogger(
+    return ClearWandbLogger(
         f"{experiment} {folder.name}", shared, id=number, project="text-recognizer", offline=not signed_in
     )
 
