@@ -101,7 +101,7 @@ def sweep(
     flags = [f"--{flag}={value}" for flag, value in settings.items() if value is not None]
     command = [sys.executable, __file__, str(space), *flags]
     keep_working(shared, command, place, figure, trials, workers, usable_cores() // workers)
-    report.print_best(shared, figure, PlainConsole())
+    report.print_best(shared, figure, place, PlainConsole())
     if report.draw(shared, figure, place):
         log.info("More in %s", readable(place / report.PICTURE))
 

@@ -45,7 +45,7 @@ def _draw_results(axes, groups: Sequence[Group], figure: str) -> None:
             axes.errorbar([group.mean(figure)], [row], xerr=margin, color=colour, capsize=4, linewidth=1.5)
     axes.set_yticks(range(len(groups)), [_short(group.name) for group in groups], fontsize=9)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    axes.set_xlabel(f"{figure.replace('_', ' ')}: each run, the mean, and its 95% interval")
+    axes.set_xlabel(f"{figure.replace('_', ' ')}: the best epoch of each run, the mean, and its 95% interval")
     if figure.endswith(("_acc", "_cer")):
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)

@@ -11,7 +11,6 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 from lab_kit.plots.sweep_plots import plot_sweep
 from lab_kit.runs.comparison import formatted
@@ -55,8 +54,8 @@ def importance(study: optuna.Study) -> dict[str, float]:
     return {name: share for name, share in shares.items() if math.isfinite(share)}
 
 
-def print_best(study: optuna.Study, figure: str, console: PlainConsole) -> None:
-    """Print the best trials, and what became of all."""
+def print_best(study: optuna.Study, figure: str, folder: Path, console: PlainConsole) -> None:
+    """Print the best trials, and what became of all; run folders as seen from `folder`, that of the sweep."""
     done = studies.finished(study)
     complete = [trial for trial in done if trial.state == TrialState.COMPLETE]
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
@@ -74,8 +73,10 @@ def print_best(study: optuna.Study, figure: str, console: PlainConsole) -> None:
         table.add_column(name, justify="left" if name == "run folder" else "right", overflow="fold")
     for trial in complete[:BEST]:
         values = [short(trial.params[name]) if name in trial.params else "-" for name in names]
-        folder = readable(Path(trial.user_attrs.get(studies.RUN, "-")))
-        table.add_row(str(trial.number), *values, formatted(trial.value, figure), folder)
+        run = Path(trial.user_attrs.get(studies.RUN, "-"))
+        inside = run.is_relative_to(folder.resolve())  # or it is on another machine
+        where = run.relative_to(folder.resolve()).as_posix() if inside else str(run)
+        table.add_row(str(trial.number), *values, formatted(trial.value, figure), where)
     console.print(table)
 
 
