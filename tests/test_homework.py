@@ -148,6 +148,16 @@ def test_students_read_requirements_and_lessons_and_no_tracebacks(outcomes) -> N
         assert max(map(len, outcome.output.splitlines())) <= 120
 
 
+def test_no_case_passes_as_an_empty_file(tmp_path) -> None:
+    lab = make_repository(tmp_path, 7)
+    for name in COURSE.lab(7).homework:
+        (lab / name).write_text("")
+    report = tmp_path / "report.xml"
+    empty = finish(report, start_checks(lab, lab / "homework", report))
+    assert len(empty.failures) == 12
+    assert None not in empty.failures.values()
+
+
 @pytest.mark.parametrize("number", LABS)
 def test_each_lab_has_the_same_reporter(number) -> None:
     assert filecmp.cmpfiles(ROOT / "lab1/homework", ROOT / f"lab{number}/homework", SHARED, shallow=False)[0] == [

@@ -64,11 +64,15 @@ def tiny(arguments: list[str]) -> list[str]:
     """Let an experiment be over in a second."""
     if "lab_kit.curation.practice.make_set" in arguments:
         return [*arguments, "--pictures_per_class", "10", "--test_per_class", "2"]
-    if arguments[0] in ("-c", "-m") or "--help" in arguments:
+    if arguments[0] in ("-c", "-m") or "--help" in arguments or "compare_runs.py" in arguments[0]:
         return arguments
+    if "sweep.py" in arguments[0]:
+        return [*arguments, "--trials", "2", "--workers", "1"]
     batches = ["--batch_size", "16"] if "--find_lr" in arguments else ["--limit_train_batches", "2"]
     limits = [*batches, "--limit_val_batches", "1", "--limit_test_batches", "1"]
     limits += [] if "--find_lr" in arguments else ["--max_epochs", "1"]
+    if "--profile" in arguments:
+        limits = ["--batch_size", "16"]
     if "--overfit_batches" in arguments:
         limits = ["--max_epochs", "1"]
     lines = ["--num_train", "64", "--num_val", "16", "--num_test", "16"] if "EMNISTLines" in arguments else []
