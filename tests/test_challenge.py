@@ -5,10 +5,16 @@ import json
 import pytest
 import yaml
 
+from lab_kit import program
 from lab_kit.errors import UserError
 from lab_kit.plain_console import PlainConsole
 from training import challenge
 from training.challenge import TASKS, Task, measure, show_board
+
+RESULT = {
+    **{"score": 3.0, "of": "seconds", "scores": [3.0], "valid": True, "worst_test_acc": 0.991},
+    **{"source": "MNIST", "machine": "a CPU"},
+}
 
 
 @pytest.fixture
@@ -44,8 +50,7 @@ def test_the_board_has_the_best_first_and_says_what_does_not_count(tmp_path, mon
     monkeypatch.setattr(challenge, "BOARD", tmp_path)
     rows = [("slow", 9.0, True, 0.992), ("fast", 2.0, True, 0.991), ("wrong", 1.0, False, 0.95)]
     for name, score, valid, worst in rows:
-        result = {"task": "digits", "entry": name, "score": score, "of": "seconds", "scores": [score], "valid": valid}
-        result |= {"worst_test_acc": worst, "source": "MNIST", "machine": "a CPU"}
+        result = RESULT | {"task": "digits", "entry": name, "score": score, "valid": valid, "worst_test_acc": worst}
         (tmp_path / f"digits-{name}.json").write_text(json.dumps(result), encoding="utf-8")
     show_board(PlainConsole(width=160))
     printed = capsys.readouterr().out
@@ -67,6 +72,25 @@ def test_ones_own_lines_are_read_by_a_shipped_model(tmp_path, monkeypatch):
         challenge.measure_own(tmp_path, tmp_path)
 
 
-def test_a_misspelt_task_is_said():
-    with pytest.raises(UserError, match="Did you mean 'digits'"):
-        challenge.challenge("digit")
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (["digit", "x.yaml"], "Did you mean 'digits'"),
+        (["digits"], "After digits comes a file of flags"),
+        (["board", "x"], "After board comes nothing"),
+        (["own", "a", "b"], "After own comes the folder"),
+        ([], "must be one of"),
+    ],
+)
+def test_what_is_wrong_with_the_command_is_said(what, says):
+    with pytest.raises(UserError, match=says):
+        challenge.challenge(what)
+
+
+def test_the_command_is_as_documented(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(challenge, "BOARD", tmp_path)
+    monkeypatch.setattr(challenge, "measure", lambda task, entry: RESULT | {"source": entry.name})
+    program.run(challenge.challenge, ["digits", "training/entries/fast_cnn.yaml"])
+    program.run(challenge.challenge, ["board"])
+    assert capsys.readouterr().out.count("fast_cnn.yaml") == 2
+    assert [path.name for path in tmp_path.glob("*.json")] == ["digits-fast_cnn.json"]

@@ -194,7 +194,7 @@ def test_hopeless_trials_end_early(space, tmp_path):
     pruned = [trial for trial in done if trial.state == TrialState.PRUNED]
     assert len(done) == 12
     assert len(pruned) >= 5
-    assert sum(report.epochs(tmp_path, done).values()) <= 22 < 3 * 12
+    assert sum(report.epochs(done).values()) <= 22 < 3 * 12
     assert study.best(open_study(tmp_path / "sweep")).params["lr"] == max(trial.params["lr"] for trial in done)
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-import pytest
 import torch
 from rotary import RotaryAttention, rotate, speeds
 from torch import Tensor
@@ -78,10 +77,20 @@ def test_places_can_be_turned_one_at_a_time() -> None:
     )
 
 
-def test_far_places_are_exact_in_any_type() -> None:
-    """An odd number of features is refused; the type stays, and far positions are exact in bfloat16 too."""
-    with pytest.raises(UserError):
+def test_an_odd_number_of_features_is_refused() -> None:
+    """An odd number of features is refused, with a UserError."""
+    said = "Of 7 features, one has no partner. Expected was a UserError (of lab_kit.errors), and found was "
+    try:
         rotate(torch.randn(4, 7))
+    except UserError:
+        return
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise AssertionError(f"{said}{type(error).__name__}: {error}") from None
+    raise AssertionError(f"{said}a result. See what `Raises` in the docstring of `rotate` promises.")
+
+
+def test_far_places_are_exact_in_any_type() -> None:
+    """The type stays, and far positions are exact in bfloat16 too."""
     x = torch.randn(4, DIM).bfloat16()
     found = turned(x, 1001)
     assert found.dtype == torch.bfloat16, f"bfloat16 went in, and {found.dtype} came out: return the type of `x`."

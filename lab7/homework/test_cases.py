@@ -1,17 +1,5 @@
 """Exercise 1: twelve programs that do not learn, or not what they should."""
 
-import case_01_pairs
-import case_02_network
-import case_03_steps
-import case_04_head
-import case_05_augment
-import case_06_answers
-import case_07_splits
-import case_08_blank
-import case_09_warmup
-import case_10_lines
-import case_11_score
-import case_12_validate
 import torch
 from torch import nn
 from torch.nn import functional
@@ -19,6 +7,8 @@ from torch.nn import functional
 
 def test_case_01_pairs() -> None:
     """Case 1: a picture keeps its label, whatever the order."""
+    import case_01_pairs  # here, so that a mistake in it leaves the other cases alone
+
     labels = torch.arange(50)
     images = labels[:, None, None].expand(-1, 4, 4).float()  # each picture is full of its own label
     found = list(case_01_pairs.batches(images, labels, 8, seed=3))
@@ -45,6 +35,8 @@ def test_case_01_pairs() -> None:
 
 def test_case_02_network() -> None:
     """Case 2: a network that is sure, and right, has nearly no loss."""
+    import case_02_network
+
     network = case_02_network.Network(3, 4, 10)
     with torch.no_grad():
         for parameter in (network.fc1.weight, network.fc1.bias, network.fc2.weight):
@@ -68,6 +60,8 @@ def test_case_02_network() -> None:
 
 def test_case_03_steps() -> None:
     """Case 3: each step goes down the gradient of its own batch."""
+    import case_03_steps
+
     torch.manual_seed(0)
     batches = [(torch.randn(8, 5), torch.randint(0, 3, (8,))) for _ in range(4)]
     network, twin = nn.Linear(5, 3), nn.Linear(5, 3)
@@ -76,9 +70,9 @@ def test_case_03_steps() -> None:
     for step, (images, labels) in enumerate(batches):
         loss = functional.cross_entropy(twin(images), labels)
         assert abs(losses[step] - float(loss)) < 1e-4, (
-            f"The first {step} losses are right; that of step {step + 1} should be {float(loss):.4f}, and is "
-            f"{losses[step]:.4f}. The step before went in a wrong direction. Print `network.weight.grad` in each step: "
-            "is it the gradient of this batch, or of more?"
+            f"Step {step + 1} is the first with a wrong loss: it should be {float(loss):.4f}, and is "
+            f"{losses[step]:.4f}. So the weights were wrong after the step before. Print `network.weight.grad` just "
+            "before `optimizer.step()`: is it the gradient of this batch, of more, or nothing at all?"
         )
         gradients = torch.autograd.grad(loss, list(twin.parameters()))
         with torch.no_grad():
@@ -89,6 +83,8 @@ def test_case_03_steps() -> None:
 
 def test_case_04_head() -> None:
     """Case 4: the new layer learns, and the others stay."""
+    import case_04_head
+
     torch.manual_seed(0)
     body = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 10))
     before = {name: value.clone() for name, value in body.state_dict().items()}
@@ -113,6 +109,8 @@ def test_case_04_head() -> None:
 
 def test_case_05_augment() -> None:
     """Case 5: a six stays a six, and no two pictures are turned alike."""
+    import case_05_augment
+
     images = torch.zeros(200, 1, 28, 28)
     images[:, :, 4:8, 13:15] = 1.0  # a stroke at the top, in the middle
     turned = case_05_augment.augment(images, torch.Generator().manual_seed(0))
@@ -137,6 +135,8 @@ def test_case_05_augment() -> None:
 
 def test_case_06_answers() -> None:
     """Case 6: in use, the same picture gets the same answer."""
+    import case_06_answers
+
     torch.manual_seed(0)
     reader, images = case_06_answers.Reader(20, 50, 10, dropout=0.5), torch.rand(64, 20)
     answers = torch.stack([case_06_answers.answer(reader, images) for _ in range(5)])
@@ -154,6 +154,8 @@ def test_case_06_answers() -> None:
 
 def test_case_07_splits() -> None:
     """Case 7: nobody who is tested on has been learned from."""
+    import case_07_splits
+
     files = [f"person{who}_{letter}_{k:02}.png" for who in range(40) for letter in "abc" for k in range(5)]
     parts = case_07_splits.split(files, seed=1)
     people = [{file.rsplit("_", 2)[0] for file in part} for part in parts]
@@ -174,6 +176,8 @@ def test_case_07_splits() -> None:
 
 def test_case_08_blank() -> None:
     """Case 8: what a network writes without mistake has nearly no loss."""
+    import case_08_blank
+
     texts = ["banana", "a cat", "aa"]
     windows = [["b", "a", "n", "a", "n", "a", None, None], list("a cat") + 3 * [None], ["a", None, "a"] + 5 * [None]]
     logits = torch.full((3, 8, 28), -20.0)
@@ -181,7 +185,9 @@ def test_case_08_blank() -> None:
         for place, character in enumerate(line):
             k = case_08_blank.BLANK if character is None else case_08_blank.CHARACTERS.index(character)
             logits[row, place, k] = 20.0
-    assert case_08_blank.read(logits) == texts, "`read` was right: leave it as it is, and look at the loss."
+    assert case_08_blank.read(logits) == texts, (
+        "`read` and BLANK were right: leave both as they were, and look at the loss."
+    )
     loss = float(case_08_blank.line_loss(logits, texts))
     assert loss < 0.01, (
         f"These windows read {texts}, as they should, and the loss is {loss:.2f}; expected is nearly 0. So loss and "
@@ -192,6 +198,8 @@ def test_case_08_blank() -> None:
 
 def test_case_09_warmup() -> None:
     """Case 9: the learning rate is at most the optimizer's own."""
+    import case_09_warmup
+
     for warmup, steps in ((100, 1000), (5, 20), (10, 50)):
         optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.2)
         schedule = case_09_warmup.schedule(optimizer, warmup, steps)
@@ -209,6 +217,8 @@ def test_case_09_warmup() -> None:
 
 def test_case_10_lines() -> None:
     """Case 10: ink on ink is ink."""
+    import case_10_lines
+
     random = torch.Generator().manual_seed(0)
     letters = torch.randint(0, 256, (6, 5, 8), generator=random, dtype=torch.uint8)
     for overlap in (0, 3):
@@ -229,6 +239,8 @@ def test_case_10_lines() -> None:
 
 def test_case_11_score() -> None:
     """Case 11: it does not matter how far texts are filled up."""
+    import case_11_score
+
     torch.manual_seed(0)
     labels = torch.randint(1, 6, (4, 7))
     labels[2, 3:], labels[3, 1:] = case_11_score.PADDING, case_11_score.PADDING
@@ -255,6 +267,8 @@ def test_case_11_score() -> None:
 
 def test_case_12_validate() -> None:
     """Case 12: validation looks, and changes nothing."""
+    import case_12_validate
+
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(10, 20), nn.BatchNorm1d(20), nn.ReLU(), nn.Dropout(0.5), nn.Linear(20, 3))
     images, labels = 3 * torch.randn(96, 10) + 1, torch.randint(0, 3, (96,))
@@ -268,16 +282,14 @@ def test_case_12_validate() -> None:
         f"After the validation, {', '.join(changed)} are others than before. A network in training mode learns from "
         "what it sees, even without an optimizer: batch norm does. Which line should stand before the loop?"
     )
+    in_training = network.training
     network.eval()
     with torch.no_grad():
         expected = (network(images).argmax(dim=1) == labels).float().mean().item()
-    network.train()
     assert all(abs(share - expected) < 1e-6 for share in shares), (
         f"In batches of 96, 32 and 8 the same pictures gave {', '.join(f'{share:.3f}' for share in shares)}; expected "
         f"is {expected:.3f} each time."
     )
-    assert network.training, (
-        "The network was in training mode before, and is not any more: training would go on wrongly."
-    )
+    assert in_training, "The network was in training mode before, and is not any more: training would go on wrongly."
     case_12_validate.validate(network.eval(), [(images, labels)])
     assert not network.training, "A network that was in evaluation mode before should still be afterwards."

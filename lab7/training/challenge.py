@@ -1,7 +1,7 @@
 """The challenge: measure an entry in the same way for everyone, and show the board.
 
-    python training/challenge.py digits training/entries/small_cnn.yaml
-    python training/challenge.py lines training/entries/lines_with_lstm.yaml
+    python training/challenge.py digits training/entries/fast_cnn.yaml
+    python training/challenge.py lines training/entries/crnn.yaml
     python training/challenge.py own training/logs/IAMLines-CRNN/version_0/shipped --pictures my_lines
     python training/challenge.py board
 
@@ -66,21 +66,23 @@ TASKS = {
 SET_BY_US = ("seed", "log_dir", "resume", "load_checkpoint", "limit_test_batches", "test_only", "find_lr", "profile")
 
 
-def challenge(task: str, entry: Path | None = None, pictures: Path | None = None, name: str | None = None) -> None:
+def challenge(what: list[str], pictures: Path | None = None, name: str | None = None) -> None:
     """Measure an entry of the challenge, or show the board.
 
     Args:
-        task: digits, lines or own; or board, to see all entries.
-        entry: a file of flags, for digits and lines; the folder of a shipped model, for own.
+        what: the task and the entry: digits or lines, and a file of flags; own, and the folder of a shipped model. Or
+            board alone, to see all entries.
         pictures: for own: a folder of pictures of lines with `labels.json`, a list of objects with file and text.
         name: of the entry on the board; the file's, if not given.
     """
-    known = (*TASKS, "own", "board")
+    known, (task, *entries) = (*TASKS, "own", "board"), what or [""]
     if task not in known:
         raise UserError(f"The task must be one of {', '.join(known)}, not '{task}'.{nearest(task, known)}")
+    if len(entries) != (task != "board"):
+        wanted = {"board": "nothing", "own": "the folder of a shipped model"}.get(task, "a file of flags")
+        raise UserError(f"After {task} comes {wanted}, and not {' '.join(entries) or 'nothing'}.")
     if task != "board":
-        if entry is None:
-            raise UserError("--entry is missing: a file of flags, or for own the folder of a shipped model.")
+        entry = Path(entries[0])
         result = measure_own(entry, pictures) if task == "own" else measure(TASKS[task], entry)
         named = name or (entry.parent.parent.name if entry.name == "shipped" else entry.stem)
         atomic_write.write_json({"task": task, "entry": named, **result}, BOARD / f"{task}-{named}.json")

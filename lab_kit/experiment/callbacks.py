@@ -65,16 +65,34 @@ class Stopwatch(pl.Callback):
         self._samples, self._batch_seconds = state_dict["samples"], state_dict["batch_seconds"]
 
 
-class EpochLines(pl.Callback):
+class _Fresh(pl.Callback):
+    """Knows what was measured in this epoch: Lightning keeps the figures of the last validation until the next."""
+
+    def __init__(self) -> None:
+        self._validated = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+
+    def measured(self, trainer: pl.Trainer) -> dict[str, float]:
+        """Return the figures of the epoch that ends."""
+        validated, self._validated = self._validated, False
+        return {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name != "loss" and (validated or not name.startswith("val_"))
+        }
+
+
+class EpochLines(_Fresh):
     """One line an epoch, for logs and pipes, where a progress bar would be a smear."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        figures = [
-            f"{name} {trainer.callback_metrics[name]:.4f}" for name in _SHOWN if name in trainer.callback_metrics
-        ]
+        measured = self.measured(trainer)
+        figures = [f"{name} {measured[name]:.4f}" for name in _SHOWN if name in measured]
         seconds = time.perf_counter() - self._start
         log.info("epoch %d/%s: %s (%.0f s)", trainer.current_epoch + 1, trainer.max_epochs, ", ".join(figures), seconds)
 
@@ -113,7 +131,7 @@ class BestMetrics(pl.Callback):
         self.metrics, self.about = state_dict["metrics"], dict(state_dict.get("about", {}))
 
 
-class MetricsFile(pl.Callback):
+class MetricsFile(_Fresh):
     """Write `metrics.csv`: a row for each epoch, with `epoch` (from 0), `step`, and what was measured.
 
     The rows are part of the checkpoint, so that a resumed run has each epoch once.
@@ -123,12 +141,12 @@ class MetricsFile(pl.Callback):
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        measured = {name: float(value) for name, value in trainer.callback_metrics.items() if name != "loss"}
-        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **measured})
+        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **self.measured(trainer)})
         if trainer.is_global_zero:
             text = io.StringIO()
             writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(name for row in self.rows for name in row)))

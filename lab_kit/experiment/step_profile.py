@@ -154,6 +154,7 @@ def profile_steps(
     Raises:
         UserError: there is nothing to train on.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # of the recorder, which reports that there is no GPU as an error
     log.info("Training %d steps, to see where their time goes", WARM + TIMED + TRACED)
     clock, recorder = StepClock(WARM, WARM + TIMED), Recorder(WARM + TIMED, WARM + TIMED + TRACED)
     trial_fit(trainer, model, data, [clock, recorder], WARM + TIMED + TRACED + 1)

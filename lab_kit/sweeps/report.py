@@ -67,10 +67,14 @@ def print_best(study: optuna.Study, figure: str, folder: Path, console: PlainCon
         *([f"{pruned} ended early"] if pruned else []),
         *([f"{failed} failed"] if failed else []),
     ]
+    trained = epochs(done)
+    if pruned and trained:
+        counted.append(f"{sum(trained.values())} epochs of training in place of {max(trained.values()) * len(trained)}")
     table = Table(title=", ".join(counted), title_justify="left")
     names = list(dict.fromkeys(name for trial in complete[:BEST] for name in trial.params))
     for name in ("trial", *names, figure.replace("_", " "), "run folder"):
-        table.add_column(name, justify="left" if name == "run folder" else "right", overflow="fold")
+        is_path = name == "run folder"
+        table.add_column(name, justify="left" if is_path else "right", overflow="fold", no_wrap=is_path)
     for trial in complete[:BEST]:
         values = [short(trial.params[name]) if name in trial.params else "-" for name in names]
         run = Path(trial.user_attrs.get(studies.RUN, "-"))
@@ -96,7 +100,7 @@ def draw(study: optuna.Study, figure: str, folder: Path) -> bool:
     return True
 
 
-def epochs(folder: Path, done: list[FrozenTrial]) -> Mapping[int, int]:
+def epochs(done: list[FrozenTrial]) -> Mapping[int, int]:
     """Return how many epochs each trial trained for, by number, as far as its run folder says."""
     found = {}
     for trial in done:
