@@ -17,6 +17,8 @@ NOT_SPEED = (
     "find_lr",
     "pen_to_people",
     "photos",
+    "sweeps",
+    "verdicts",
     "web_load",
 )  # claims of another kind
 ORDER = ("loader", "train_step", "mnist_99", "lines", "decode", "line_models", "prepare", "startup", "peers", "scale")
