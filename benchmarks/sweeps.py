@@ -54,7 +54,7 @@ def command(space: Path, folder: Path, **flags: object) -> list[str]:
 def finished(folder: Path, space: Path) -> list:
     """Return the trials of a sweep that count."""
     place = folder / space.stem
-    opened = study.open_study(place, space.stem, None, space.read_text(encoding="utf-8"), "maximize")
+    opened = study.open_study(place, space.stem, None, space.read_text(encoding="utf-8"), "val_acc")
     return study.finished(opened)
 
 

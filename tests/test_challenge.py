@@ -33,7 +33,7 @@ def test_an_entry_is_trained_with_each_seed(entry, small_mnist):
     assert "CPU (" in result["machine"]
 
 
-@pytest.mark.parametrize("flag", ["seed: 3", "limit_test_batches: 1", "data_class: EMNIST", "load_checkpoint: x.ckpt"])
+@pytest.mark.parametrize("flag", ["seed: 3", "limit_test_batches: 1", "data_class: EMNIST", "fast_dev_run: true"])
 def test_an_entry_cannot_change_what_is_the_same_for_everyone(entry, flag):
     entry.write_text(entry.read_text(encoding="utf-8") + flag + "\n", encoding="utf-8")
     with pytest.raises(UserError, match=flag.partition(":")[0]):
@@ -52,6 +52,9 @@ def test_the_board_has_the_best_first_and_says_what_does_not_count(tmp_path, mon
     for name, score, valid, worst in rows:
         result = RESULT | {"task": "digits", "entry": name, "score": score, "valid": valid, "worst_test_acc": worst}
         (tmp_path / f"digits-{name}.json").write_text(json.dumps(result), encoding="utf-8")
+    show_board(PlainConsole(width=160))
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    (tmp_path / "other.json").write_text('{"task": "digits"}', encoding="utf-8")
     show_board(PlainConsole(width=160))
     printed = capsys.readouterr().out
     assert printed.index("fast") < printed.index("slow") < printed.index("wrong")

@@ -1,6 +1,9 @@
 """Comparing runs: what differs in their settings, what in their figures, and is it more than luck?"""
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from scipy import stats
 
 from lab_kit.errors import UserError
 from lab_kit.plain_console import PlainConsole
+from lab_kit.runs import verdict
 from lab_kit.runs.comparison import compare, formatted, print_comparison, write_comparison
 from lab_kit.runs.groups import CONFIDENCE, group_runs
 from lab_kit.runs.read_runs import read_runs
@@ -20,15 +24,15 @@ from lab_kit.runs.verdict import LUCK
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def write_run(folder: Path, seed: int, accuracy: float, **settings: object) -> Path:
-    folder.mkdir(parents=True)
+def write_run(where: Path, seed: object, accuracy: float, **settings: object) -> Path:
+    where.mkdir(parents=True)
     settings = {"data_class": "MNIST", "model_class": "MLP", "lr": 0.001, "seed": seed, "num_workers": 0} | settings
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    figures = {"val_acc": accuracy, "val_loss": 1 - accuracy, "test_acc": accuracy - 0.01, "seconds": 3.0 + seed}
+    (where / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    figures = {"val_acc": accuracy, "val_loss": 1 - accuracy, "test_acc": accuracy - 0.01, "seconds": 3.0}
     facts = {"source": "MNIST (somewhere)", "hardware": "CPU", "versions": "torch 2", "commit": "abc"}
-    (folder / "metrics.json").write_text(json.dumps(figures | facts), encoding="utf-8")
-    (folder / "metrics.csv").write_text(f"epoch,step,val_acc\n0,10,{accuracy / 2}\n1,20,{accuracy}\n", encoding="utf-8")
-    return folder
+    (where / "metrics.json").write_text(json.dumps(figures | facts), encoding="utf-8")
+    (where / "metrics.csv").write_text(f"epoch,step,val_acc\n0,10,{accuracy / 2}\n1,20,{accuracy}\n", encoding="utf-8")
+    return where
 
 
 def write_runs(folder: Path, accuracies: dict[float, list[float]]) -> Path:
@@ -56,12 +60,12 @@ def test_the_interval_of_a_mean_is_students(tmp_path):
 
 def test_a_clear_difference_is_found_and_judged_as_a_paired_t_test_does(tmp_path):
     comparison = compare(read_runs([write_runs(tmp_path, {0.001: OLD, 0.01: NEW})]), against="lr=0.001")
-    (verdict,) = comparison.verdicts
-    assert verdict.answer == "better"
+    (said,) = comparison.verdicts
+    assert said.answer == "better"
     wanted = stats.ttest_rel(NEW, OLD).confidence_interval(1 - LUCK)
-    assert verdict.interval == pytest.approx((wanted.low, wanted.high))
-    assert verdict.sentence.startswith("lr=0.01 is better than lr=0.001: val_acc is 1.00 points higher (99% interval")
-    assert "5 pairs of runs with the same seed" in verdict.sentence
+    assert said.interval == pytest.approx((wanted.low, wanted.high))
+    assert said.sentence.startswith("lr=0.01 is better than lr=0.001: val_acc is 1.00 points higher (99% interval")
+    assert "5 pairs of runs with the same seed" in said.sentence
     (other,) = compare(read_runs([tmp_path]), against="lr=0.01").verdicts
     assert other.answer == "worse"
 
@@ -79,10 +83,94 @@ def test_other_seeds_are_compared_as_welch_does(tmp_path):
         write_run(tmp_path / "a" / str(seed), seed, value, lr=0.001)
     for seed, value in enumerate(NEW):
         write_run(tmp_path / "b" / str(seed), 10 + seed, value, lr=0.01)
-    (verdict,) = compare(read_runs([tmp_path]), against="lr=0.001").verdicts
+    (said,) = compare(read_runs([tmp_path]), against="lr=0.001").verdicts
     wanted = stats.ttest_ind(NEW, OLD, equal_var=False).confidence_interval(1 - LUCK)
-    assert verdict.interval == pytest.approx((wanted.low, wanted.high))
-    assert "5 and 5 runs" in verdict.sentence
+    assert said.interval == pytest.approx((wanted.low, wanted.high))
+    assert "5 and 5 seeds" in said.sentence
+
+
+def test_copies_and_repeats_of_a_run_are_no_further_chance(tmp_path):
+    runs = write_runs(tmp_path / "runs", {0.001: OLD, 0.01: NEW})
+    before = compare(read_runs([runs]), against="lr=0.001")
+    shutil.copytree(runs, runs / "copy")
+    after = compare(read_runs([runs]), against="lr=0.001")
+    assert len(after.runs) == 20
+    assert after.verdicts == before.verdicts
+    assert [group.margin("val_acc") for group in after.groups] == [group.margin("val_acc") for group in before.groups]
+    for repeat in range(4):  # one seed, four times
+        write_run(tmp_path / "a" / str(repeat), 42, 0.95 + repeat * 1e-4, lr=0.001)
+        write_run(tmp_path / "b" / str(repeat), 42, 0.96 + repeat * 1e-4, lr=0.01)
+    (said,) = compare(read_runs([tmp_path / "a", tmp_path / "b"]), against="lr=0.001").verdicts
+    assert said.answer == "cannot tell"
+
+
+def test_runs_without_a_known_seed_are_no_pairs(tmp_path):
+    for place, (old, new) in enumerate(zip(OLD, NEW, strict=True)):
+        write_run(tmp_path / "a" / str(place), "one", old, lr=0.001)
+        write_run(tmp_path / "b" / str(place), [place], new, lr=0.01)
+    (said,) = compare(read_runs([tmp_path]), against="lr=0.001").verdicts
+    assert "5 and 5 seeds" in said.sentence
+
+
+def test_what_loggers_keep_is_no_run(tmp_path):
+    runs = write_runs(tmp_path, {0.001: OLD})
+    shutil.copytree(runs / "lr0.001", runs / "mlartifacts" / "1" / "artifacts")
+    assert len(read_runs([runs])) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
+def test_linked_folders_are_followed_and_circles_end(tmp_path):
+    runs = write_runs(tmp_path / "elsewhere", {0.001: OLD})
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "linked").symlink_to(runs)
+    (tmp_path / "logs" / "circle").symlink_to(tmp_path / "logs")
+    assert len(read_runs([tmp_path / "logs"])) == 5
+
+
+def test_odd_files_end_in_no_traceback(tmp_path):
+    write_runs(tmp_path, {0.001: OLD, 0.01: NEW})
+    odd = tmp_path / "lr0.001" / "version_0"
+    (odd / "metrics.csv").write_text("epoch,step,val_acc\n0,1," + "9" * 200_000 + "\n", encoding="utf-8")
+    (tmp_path / "lr0.001" / "version_1" / "metrics.csv").write_text("epoch,val_acc\n0,1e308\n1,-1e308\n")
+    big = write_run(tmp_path / "big", 0, 0.9, folder="/data/$a_^$/x_$b$")
+    figures = json.loads((big / "metrics.json").read_text(encoding="utf-8"))
+    (big / "metrics.json").write_text(json.dumps(figures | {"seconds": 10**400, "test_acc": 1e308}), encoding="utf-8")
+    comparison = compare(read_runs([tmp_path]))
+    write_comparison(comparison, tmp_path / "out")
+    assert len(comparison.groups) == 3
+
+
+def test_a_run_without_validation_is_named_and_does_not_change_what_decides(tmp_path):
+    write_runs(tmp_path, {0.001: OLD})
+    path = tmp_path / "lr0.001" / "version_3" / "metrics.json"
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(figures | {"val_acc": float("nan"), "val_loss": float("nan")}), encoding="utf-8")
+    with pytest.raises(UserError, match="version_3 has no val_acc"):
+        compare(read_runs([tmp_path]))
+    assert compare(read_runs([tmp_path]), by="test_acc").figure == "test_acc"
+
+
+@pytest.mark.parametrize("against", ["lr=1e-3", "lr=0.0010", "lr = .001", "--lr=0.001"])
+def test_a_number_may_be_written_as_one_likes(tmp_path, against):
+    runs = read_runs([write_runs(tmp_path, {0.001: OLD, 0.01: NEW})])
+    assert compare(runs, against=against).verdicts[0].answer == "better"
+
+
+def test_the_advised_number_of_seeds_is_what_a_simulation_needs():
+    chance = np.random.default_rng(0)
+    spread, difference = 0.01, 0.008
+    advice = verdict._advice([chance.normal(difference, spread, 400)], difference, LUCK)
+    needed = int(re.search(r"about (\d+) seeds", verdict._advice([_with_spread(spread)], difference, LUCK))[1])
+    found = np.mean(
+        [stats.ttest_1samp(chance.normal(difference, spread, needed), 0).pvalue < LUCK for _ in range(2_000)]
+    )
+    assert verdict.POWER - 0.06 < found < verdict.POWER + 0.08
+    assert "401" in advice  # more than there are
+
+
+def _with_spread(spread):
+    values = np.array([-1.0, 0.0, 1.0])
+    return values / values.std(ddof=1) * spread
 
 
 def test_the_same_setting_is_seldom_called_better(tmp_path):
@@ -106,12 +194,19 @@ def test_many_comparisons_need_more_each(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [([0.95], [0.97]), ([0.95, 0.95], [0.97, 0.97]), ([0.95] * 5, [0.95] * 5)], ids=str
+    ("old", "new"),
+    [
+        ([0.95], [0.97]),
+        ([0.95, 0.96], [0.97, 0.99]),
+        ([0.95] * 5, [0.95] * 5),
+        ([0.91, 0.92, 0.93], [0.90, 0.91, 0.92]),
+    ],
+    ids=str,
 )
 def test_too_few_runs_say_nothing(tmp_path, old, new):
-    (verdict,) = compare(read_runs([write_runs(tmp_path, {0.001: old, 0.01: new})]), against="lr=0.001").verdicts
-    assert verdict.answer == "cannot tell"
-    assert "more seeds" in verdict.sentence
+    (said,) = compare(read_runs([write_runs(tmp_path, {0.001: old, 0.01: new})]), against="lr=0.001").verdicts
+    assert said.answer == "cannot tell"
+    assert "more seeds" in said.sentence
 
 
 def test_what_is_no_finished_run_is_left_out_and_said(tmp_path, caplog):
@@ -147,8 +242,8 @@ def test_facts_that_differ_are_named(tmp_path):
     write_runs(tmp_path, {0.001: OLD})
     path = tmp_path / "lr0.001" / "version_0" / "metrics.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"CPU"', '"GPU"'), encoding="utf-8")
-    (said,) = compare(read_runs([tmp_path])).warnings()
-    assert "hardware" in said
+    (warning,) = compare(read_runs([tmp_path])).warnings()
+    assert "hardware" in warning
 
 
 @pytest.mark.parametrize(

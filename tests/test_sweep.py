@@ -68,10 +68,16 @@ def test_rates_on_a_logarithmic_scale_are_as_often_small_as_large(space):
         ("[space]\nlr = {low = 1}", "needs two numbers"),
         ("[space]\nlr = {low = 2, high = 1}", "2 is not below 1"),
         ("[space]\nlr = {low = 0, high = 1.0, log = true}", "lr: "),
-        ("[space]\nlr = {low = nan, high = 1.0}", "low must be below high"),
+        ("[space]\nlr = {low = nan, high = 1.0}", "needs two numbers"),
         ("[space]\nlr = {low = 0.1, high = 1.0, log = 'yes'}", "true or false"),
         ("[space]\nlr = [1]", "at least two values"),
         ("[space]\nlr = 0.1", "[flags]"),
+        ("[space]\nlr = [0.1, 0.2, 0.1]", "a value twice"),
+        ("[space]\nlr = {low = 0.1, high = 1.0, step = inf}", "step must be"),
+        ("[space]\nlr = {low = 0.1, high = 1.0, step = 5}", "step must be"),
+        ("[space]\nlr = {low = 0.1, high = 1.0, step = 'a'}", "step must be"),
+        ("[space]\nlr = {low = 1, high = 5, step = true}", "step must be"),
+        ("[flags]\nprofile = true\n[space]\nlr = [1, 2]", "take it out"),
         ("[space]\nlr = [[1], [2]]", "at least two values"),
         ("[flags]\nlr = 1\n[space]\nlr = [1, 2]", "in [flags] and in [space]"),
         ("[flags]\nlr = [1]\n[space]\nfc1 = [1, 2]", "must be one value"),
@@ -129,13 +135,15 @@ class Program:
 
 
 def open_study(folder, text=None, pruner="none", storage=None):
-    opened = study.open_study(folder, "test", storage, text or SPACE, "maximize")
+    opened = study.open_study(folder, "test", storage, text or SPACE, "val_acc")
     opened.pruner = study.pruner(pruner, 3)
     return opened
 
 
 def work(space, folder, trials, program=None, number=0, seed=1, pruner="none", sampler="random", storage=None):
     name = f"worker_{number}_{random.randrange(1 << 40):x}"
+    if sampler == "grid":
+        study.put_grid(open_study(folder), space.grid(), folder)
     worker = Worker(program or Program(), space, folder, "val_acc", trials, sampler, seed, number, name)
     worker.work(open_study(folder, pruner=pruner, storage=storage))
 
@@ -181,6 +189,102 @@ def test_a_grid_tries_everything_once(tmp_path):
         (trial.params["lr"], trial.params["seed"]) for trial in study.finished(open_study(tmp_path / "sweep"))
     )
     assert tried == [(lr, seed) for lr in (0.1, 0.2, 0.3) for seed in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "values"),
+    [
+        ("{low = 0.0, high = 0.3, step = 0.1}", [0.0, 0.1, 0.2, 0.3]),
+        ("{low = 0, high = 1.0, step = 0.1}", [place / 10 for place in range(11)]),
+        ("{low = 0.0, high = 0.5, step = 0.2}", [0.0, 0.2, 0.4]),
+        ("{low = 1, high = 7, step = 3}", [1, 4, 7]),
+    ],
+)
+def test_a_grid_has_every_step(tmp_path, entry, values):
+    (tmp_path / "space.toml").write_text(f"[space]\nlr = {entry}\n", encoding="utf-8")
+    assert [setting["lr"] for setting in read_space(tmp_path / "space.toml").grid()] == values
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot copy a process")
+def test_processes_share_a_grid_without_trying_anything_twice(tmp_path):
+    text = "[flags]\nmax_epochs = 1\n[space]\nlr = [0.1, 0.2]\nseed = [1, 2, 3, 4, 5]\n"
+    (tmp_path / "space.toml").write_text(text, encoding="utf-8")
+    space, folder = read_space(tmp_path / "space.toml"), tmp_path / "sweep"
+    open_study(folder)
+    children = [forked(lambda n=n: work(space, folder, 10, Program(0.02), n, sampler="grid")) for n in range(4)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    tried = sorted((trial.params["lr"], trial.params["seed"]) for trial in study.finished(open_study(folder)))
+    assert tried == [(lr, seed) for lr in (0.1, 0.2) for seed in (1, 2, 3, 4, 5)]
+
+
+def test_another_figure_needs_another_name(tmp_path):
+    open_study(tmp_path)
+    with pytest.raises(UserError, match="begun with --by val_acc"):
+        study.open_study(tmp_path, "test", None, SPACE, "test_acc")
+
+
+class Broken(Program):
+    """Fails with an error for some settings."""
+
+    def __init__(self, error, when=lambda lr: True):
+        super().__init__()
+        self.error, self.when = error, when
+
+    def __call__(self, flags):
+        lr = float(next(flag for flag in flags if flag.startswith("--lr=")).partition("=")[2])
+        if self.when(lr):
+            raise self.error
+        super().__call__(flags)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("too large"), RuntimeError("shapes"), KeyError("x"), UserError("no")], ids=repr
+)
+def test_what_a_trial_fails_of_is_kept_and_the_others_go_on(space, tmp_path, error):
+    work(space, tmp_path, 8, Broken(error, lambda lr: lr > 0.005))
+    done = study.finished(open_study(tmp_path))
+    failed = [trial for trial in done if trial.state == TrialState.FAIL]
+    assert len(done) == 8
+    assert {trial.number for trial in failed} == {trial.number for trial in done if trial.params["lr"] > 0.005}
+    assert failed
+    assert all(trial.user_attrs["error"] for trial in failed)
+
+
+def test_a_full_disk_ends_the_sweep_and_its_trial_is_tried_again(space, tmp_path):
+    full = OSError(28, "No space left on device", "curves.png")
+    with pytest.raises(UserError, match="No space left on device"):
+        work(space, tmp_path, 3, Broken(full))
+    opened = open_study(tmp_path)
+    assert study.finished(opened) == []
+    (lost,) = [trial for trial in opened.get_trials() if trial.state == TrialState.FAIL]
+    work(space, tmp_path, 1)
+    (again,) = study.finished(open_study(tmp_path))
+    assert again.params == lost.params
+
+
+def test_a_figure_that_runs_do_not_have_ends_the_sweep_at_once(space, tmp_path):
+    opened = study.open_study(tmp_path, "test", None, SPACE, "val_ac")
+    worker = Worker(Program(), space, tmp_path, "val_ac", 3, "random", 1, 0, "one")
+    with pytest.raises(UserError, match="Did you mean 'val_acc'"):
+        worker.work(opened)
+    assert study.finished(opened) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot copy a process")
+def test_settings_that_kill_their_process_are_given_up(space, tmp_path):
+    class Deadly(Program):
+        def __call__(self, flags):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    opened = open_study(tmp_path)
+    opened.enqueue_trial({"optimizer": "SGD", "fc1": 16, "lr": 0.01})
+    for _ in range(study.MOST_TRIES):
+        os.waitpid(forked(lambda: work(space, tmp_path, 1, Deadly())), 0)
+    work(space, tmp_path, 2)
+    done = study.finished(open_study(tmp_path))
+    assert [trial.state for trial in done] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert done[0].params == {"optimizer": "SGD", "fc1": 16, "lr": 0.01}
+    assert done[1].params != done[0].params
 
 
 def test_a_grid_without_end_is_refused(space):

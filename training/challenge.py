@@ -11,6 +11,7 @@ An entry for the first two is a file of flags of `run_experiment.py`; each seed 
 """
 
 import json
+import logging
 import statistics
 import subprocess
 import sys
@@ -27,14 +28,14 @@ from rapidfuzz.distance import Levenshtein
 from rich.table import Table
 
 from lab_kit import atomic_write, program
-from lab_kit.checks import check_at_least
-from lab_kit.errors import UserError, nearest
+from lab_kit.errors import UserError, nearest, sentence
 from lab_kit.experiment.config_file import read_config_file
 from lab_kit.experiment.hardware import processor_name
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 
 BOARD = Path(training.__file__).parent / "logs" / "challenge"
+log = logging.getLogger("training")
 MINUTES = 8  # of training, for the lines
 ENOUGH = 0.99  # of the digits
 
@@ -63,7 +64,10 @@ TASKS = {
         "test_cer",
     ),
 }
-SET_BY_US = ("seed", "log_dir", "resume", "load_checkpoint", "limit_test_batches", "test_only", "find_lr", "profile")
+SET_BY_US = (
+    *("seed", "log_dir", "resume", "load_checkpoint", "pretrained", "limit_test_batches", "test_only", "find_lr"),
+    *("profile", "fast_dev_run", "overfit_batches"),
+)
 
 
 def challenge(what: list[str], pictures: Path | None = None, name: str | None = None) -> None:
@@ -83,8 +87,11 @@ def challenge(what: list[str], pictures: Path | None = None, name: str | None = 
         raise UserError(f"After {task} comes {wanted}, and not {' '.join(entries) or 'nothing'}.")
     if task != "board":
         entry = Path(entries[0])
-        result = measure_own(entry, pictures) if task == "own" else measure(TASKS[task], entry)
         named = name or (entry.parent.parent.name if entry.name == "shipped" else entry.stem)
+        if not named.isprintable() or set(named) & set('/\\:*?"<>|') or named.startswith("."):
+            raise UserError(f"'{named}' cannot be a name on the board, because it cannot be a file's name: use --name.")
+        BOARD.mkdir(parents=True, exist_ok=True)
+        result = measure_own(entry, pictures) if task == "own" else measure(TASKS[task], entry)
         atomic_write.write_json({"task": task, "entry": named, **result}, BOARD / f"{task}-{named}.json")
     show_board(PlainConsole())
 
@@ -128,10 +135,11 @@ def measure_own(shipped: Path, pictures: Path | None) -> dict[str, object]:
         raise UserError("--pictures is missing: a folder of pictures of lines that you have written, with labels.json.")
     try:
         entries = json.loads((pictures / "labels.json").read_text(encoding="utf-8-sig"))
-        lines = [(pictures / one["file"], str(one["text"])) for one in entries]
-    except (ValueError, TypeError, KeyError) as error:
+        lines = [(pictures / one["file"], one["text"]) for one in entries]
+        if not lines or not all(isinstance(text, str) and text.strip() for _, text in lines):
+            raise ValueError("a line has no text")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{readable(pictures / 'labels.json')} is not a list of objects with file and text.") from error
-    check_at_least(1, lines=len(lines))
     recognizer = Recognizer.load(shipped)
     edits = sum(Levenshtein.distance(text, recognizer.predict(path).text) for path, text in lines)
     rate = edits / sum(len(text) for _, text in lines)
@@ -141,7 +149,14 @@ def measure_own(shipped: Path, pictures: Path | None) -> dict[str, object]:
 
 def show_board(console: PlainConsole) -> None:
     """Print all entries, the best of each task first."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(BOARD.glob("*.json"))]
+    results = []
+    for path in sorted(BOARD.glob("*.json")):
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            results.append({name: result[name] for name in ("task", "entry", "of", "valid", "machine", "source")})
+            results[-1] |= {"score": float(result["score"]), "worst": float(result["worst_test_acc"] or 0)}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            log.warning("%s is no result of the challenge, and is left out: %s", readable(path), sentence(error))
     if not results:
         console.print("There is no entry yet.")
     for task in sorted({result["task"] for result in results}):
@@ -151,7 +166,7 @@ def show_board(console: PlainConsole) -> None:
         rows = [result for result in results if result["task"] == task]
         for row in sorted(rows, key=lambda row: (not row["valid"], row["score"])):
             score = f"{row['score']:.1f} s" if row["of"] == "seconds" else f"CER {row['score']:.2%}"
-            score += "" if row["valid"] else f" (not valid: {row['worst_test_acc']:.2%} with its worst seed)"
+            score += "" if row["valid"] else f" (not valid: {row['worst']:.2%} with its worst seed)"
             table.add_row(row["entry"], score, row["machine"], row["source"])
         console.print(table)
 

@@ -25,7 +25,6 @@ from lab_kit.experiment import cli
 from lab_kit.experiment.hardware import usable_cores
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
-from lab_kit.runs.groups import lower_is_better
 from lab_kit.sweeps import report, study
 from lab_kit.sweeps.processes import keep_working, stop_with_parent
 from lab_kit.sweeps.space import read_space
@@ -33,6 +32,7 @@ from lab_kit.sweeps.trials import Worker
 from training import run_experiment
 
 LOG_DIR = Path(training.__file__).parent / "logs" / "sweeps"
+TRIALS = 20
 FIGURES = {"line": "val_cer", "paragraph": "val_cer"}  # by what a picture shows; val_acc for the others
 
 log = logging.getLogger("training")
@@ -40,7 +40,7 @@ log = logging.getLogger("training")
 
 def sweep(
     space: Path,
-    trials: int = 20,
+    trials: int | None = None,
     workers: int = 1,
     sampler: str = "tpe",
     pruner: str = "none",
@@ -55,7 +55,7 @@ def sweep(
 
     Args:
         space: a TOML file: [flags] of run_experiment.py that stay, and [space], what is tried.
-        trials: how many there shall be in all, with those of an earlier start.
+        trials: how many there shall be in all, with those of an earlier start; if not given, 20 or the whole grid.
         workers: processes that train side by side; they share the cores.
         sampler: how settings are chosen: `tpe` looks where good ones were found, `random` looks anywhere, `grid` tries
             everything once.
@@ -76,22 +76,25 @@ def sweep(
     if workers > usable_cores():
         raise UserError(f"--workers {workers} is more than the {usable_cores()} cores of this machine.")
     what = read_space(space)
-    if sampler == "grid":
-        trials = min(trials, what.size())
+    grid = what.grid() if sampler == "grid" else None
+    if grid is not None:
+        trials = min(trials or len(grid), len(grid))
+    trials = trials or TRIALS
     first, *others = [
         cli.parse(what.command(values), run_experiment.Run, run_experiment.PACKAGES) for values in what.corners()
     ]
     figure = by or FIGURES.get(first.data_class.task, "val_acc")
     place = (folder or LOG_DIR) / (name or space.stem)
-    direction = "minimize" if lower_is_better(figure) else "maximize"
     storage = storage or os.environ.get(study.STORAGE)
-    shared = study.open_study(place, name or space.stem, storage, what.text, direction)
+    shared = study.open_study(place, name or space.stem, storage, what.text, figure)
     shared.pruner = study.pruner(pruner, max(config.settings.max_epochs for config in (first, *others)))
     if worker is not None:
         stop_with_parent()
         unique = f"worker_{worker}_{uuid.uuid4().hex[:8]}"
         Worker(run_experiment.main, what, place, figure, trials, sampler, seed, worker, unique).work(shared)
         return
+    if grid is not None:
+        study.put_grid(shared, grid, place)
     done = len(study.finished(shared))
     log.info("%s: %s of %s trials are done. Everything is in %s", what.path.name, done, trials, readable(place))
     settings = {"trials": trials, "sampler": sampler, "pruner": pruner, "by": figure, "seed": seed}

@@ -3,7 +3,8 @@
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -193,18 +194,27 @@ def run_program(program: Callable[[Sequence[str]], None]) -> None:
     """Run `program(arguments)`; end with one line and exit code 2 where the user can put things right."""
     with one_line_errors():
         check_code_beside(program.__module__)
-        try:
+        with errors_explained():
             program(sys.argv[1:])
-        except MisconfigurationException as error:  # Lightning's word for flags that do not fit together
-            raise UserError(str(error)) from error
-        except (MemoryError, RuntimeError, ValueError) as error:
-            if _is_out_of_memory(error):
-                advice = "Make batches (--batch_size) or layers smaller."
-                raise UserError(f"There is not enough memory: {error}. {advice}") from error
-            if (line := shape_errors.explain(error)) is None:
-                raise
-            advice = f"See {shape_errors.place(error)}. For the whole traceback, set {TRACEBACK}=1."
-            raise UserError(f"{line} {advice}") from error
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Raise UserError in place of errors of PyTorch and Lightning that a user can put right."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MisconfigurationException as error:  # Lightning's word for flags that do not fit together
+        raise UserError(str(error)) from error
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if _is_out_of_memory(error):
+            advice = "Make batches (--batch_size) or layers smaller."
+            raise UserError(f"There is not enough memory: {error}. {advice}") from error
+        if (line := shape_errors.explain(error)) is None:
+            raise
+        advice = f"See {shape_errors.place(error)}. For the whole traceback, set {TRACEBACK}=1."
+        raise UserError(f"{line} {advice}") from error
 
 
 def _is_out_of_memory(error: Exception) -> bool:

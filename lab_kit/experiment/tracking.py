@@ -16,12 +16,13 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from lab_kit import atomic_write
+from lab_kit import atomic_write, locks
 from lab_kit.errors import UserError, nearest, sentence
 from lab_kit.paths import readable
 
 LOGGERS = ("tensorboard", "mlflow", "wandb")
 NOTE = "tracking.json"  # in the run's folder: under which number the run is recorded
+LONGEST = 200  # characters of what a library says
 RETRIES, TIMEOUT_S = 2, 10  # of MLflow, which else waits for minutes before it says that a server is not there
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ def make_logger(name: str, folder: Path, experiment: str) -> Logger:
         return TensorBoardLogger(folder, name="", version="", default_hp_metric=False)
     number = _number(folder, name)
     try:
-        return (_mlflow if name == "mlflow" else _wandb)(folder, experiment, number)
+        with _one_line("MLflow" if name == "mlflow" else "Weights & Biases"):
+            return (_mlflow if name == "mlflow" else _wandb)(folder, experiment, number)
     except ModuleNotFoundError as error:
         raise UserError(f"--logger {name} needs a package that is not installed: pip install {name}") from error
 
@@ -154,10 +156,15 @@ def record_results(trainer: pl.Trainer, figures: Mapping[str, Any], folder: Path
 def _one_line(name: str) -> Iterator[None]:
     try:
         yield
-    except UserError:
+    except (UserError, ModuleNotFoundError):
         raise
     except Exception as error:  # each has errors of its own, whose packages may not be there
-        raise UserError(f"{name} cannot record this run: {sentence(_first_line(error))}") from error
+        address = os.environ.get("MLFLOW_TRACKING_URI")
+        where = f" (MLFLOW_TRACKING_URI is {address})" if address and name == "MLflow" else ""
+        what = _first_line(error).partition(" failed with exception")[0][:LONGEST]
+        raise UserError(
+            f"{name} cannot record this run{where}: {sentence(what)} Put that right, or choose --logger tensorboard."
+        ) from error
 
 
 def _trackers(trainer: pl.Trainer) -> list[MLFlowLogger | WandbLogger]:
@@ -168,11 +175,17 @@ def _mlflow(folder: Path, experiment: str, number: str | None) -> MLFlowLogger:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(RETRIES))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(TIMEOUT_S))
     shared = folder.parent.parent
-    address, files = os.environ.get("MLFLOW_TRACKING_URI"), None
-    if not address:
-        address, files = f"sqlite:///{shared / 'mlflow.db'}", (shared / "mlartifacts").as_uri()
+    address = os.environ.get("MLFLOW_TRACKING_URI")
     tags = {"mlflow.note.content": f"Folder: {readable(folder)}"}
-    return PatientMLFlowLogger(experiment, folder.name, address, tags, artifact_location=files, run_id=number)
+    if address:
+        return PatientMLFlowLogger(experiment, folder.name, address, tags, run_id=number)
+    if "?" in str(shared):
+        raise UserError(f"MLflow's file cannot be in a folder with a question mark in its name: {readable(shared)}.")
+    files = (shared / "mlartifacts").as_uri()
+    with locks.held(shared / "mlflow.lock", "Another run makes the file of MLflow."):  # two would make it at once
+        return PatientMLFlowLogger(
+            experiment, folder.name, f"sqlite:///{shared / 'mlflow.db'}", tags, artifact_location=files, run_id=number
+        )
 
 
 def _wandb(folder: Path, experiment: str, number: str | None) -> WandbLogger:

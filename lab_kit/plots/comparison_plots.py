@@ -43,9 +43,9 @@ def _draw_results(axes, groups: Sequence[Group], figure: str) -> None:
         axes.plot([group.mean(figure)], [row], "|", color=colour, markersize=18, markeredgewidth=2.5)
         if margin is not None:
             axes.errorbar([group.mean(figure)], [row], xerr=margin, color=colour, capsize=4, linewidth=1.5)
-    axes.set_yticks(range(len(groups)), [_short(group.name) for group in groups], fontsize=9)
+    axes.set_yticks(range(len(groups)), [_short(group.name) for group in groups], fontsize=9, parse_math=False)
     axes.set_ylim(len(groups) - 0.5, -0.5)
-    axes.set_xlabel(f"{figure.replace('_', ' ')}: the best epoch of each run, the mean, and its 95% interval")
+    axes.set_xlabel(f"{figure.replace('_', ' ')}: the best epoch of each seed, the mean, and its 95% interval")
     if figure.endswith(("_acc", "_cer")):
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)
@@ -63,7 +63,8 @@ def _draw_curves(axes, groups: Sequence[Group], figure: str) -> None:
     if figure.endswith(("_acc", "_cer")):
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    for text in axes.legend(fontsize=8).get_texts():
+        text.set_parse_math(False)
 
 
 def _short(name: str) -> str:

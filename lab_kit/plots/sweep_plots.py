@@ -68,7 +68,7 @@ def _draw_importance(axes, importance: Mapping[str, float]) -> None:
         return
     names, shares = list(importance), list(importance.values())
     axes.barh(range(len(names)), shares, color=BLUE)
-    axes.set_yticks(range(len(names)), names, fontsize=9)
+    axes.set_yticks(range(len(names)), names, fontsize=9, parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -85,13 +85,13 @@ def _draw_setting(axes, trials, name: str, figure: str) -> None:
     else:
         words = sorted({str(x) for x, _, _ in points})[:MOST_VALUES]
         places = {word: place for place, word in enumerate(words)}
-        axes.set_xticks(range(len(words)), words, fontsize=9)
+        axes.set_xticks(range(len(words)), words, fontsize=9, parse_math=False)
         axes.set_xlim(-0.5, len(words) - 0.5)
     for x, value, ended in points:
         place = places.get(x if numbers else str(x))
         if place is not None:
             axes.plot([place], [value], "x" if ended else "o", color="#888888" if ended else BLUE, alpha=0.7)
-    axes.set_xlabel(name)
+    axes.set_xlabel(name, parse_math=False)
     axes.set_ylabel(figure.replace("_", " "))
     _percent(axes, figure)
     axes.grid(alpha=0.3)

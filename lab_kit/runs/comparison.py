@@ -26,6 +26,7 @@ from lab_kit.runs.verdict import Verdict, judge
 
 PICTURE, PAGE = "comparison.png", "comparison.html"
 TEMPLATE = Path(__file__).with_name("comparison_page.html")
+MOST_COLUMNS = 4  # of settings in the terminal's table
 SHOWN = ("val_loss", "val_acc", "val_cer", "test_acc", "test_cer", "seconds")
 
 
@@ -86,13 +87,15 @@ def print_comparison(comparison: Comparison, console: PlainConsole) -> None:
     """Print the table and the verdicts."""
     groups, figures = comparison.groups, comparison.figures
     table = Table(title=f"{len(comparison.runs)} runs, judged by {comparison.figure}", title_justify="left")
-    for name in groups[0].setting:
+    wide = len(groups[0].setting) > MOST_COLUMNS
+    for name in ["settings"] if wide else groups[0].setting:
         table.add_column(name, overflow="fold")
-    for name in ("runs", *figures):
-        table.add_column(name.replace("_", " "), justify="right")
+    for name in ("seeds", *figures):
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for group in groups:
         cells = [formatted(group.mean(name), name, group.margin(name)) for name in figures]
-        table.add_row(*group.setting.values(), str(len(group.runs)), *cells)
+        settings = [group.name] if wide else group.setting.values()
+        table.add_row(*settings, str(len(group.by_seed(comparison.figure))), *cells)
     console.print(table)
     for line in (*(verdict.sentence for verdict in comparison.verdicts), *comparison.warnings()):
         console.print(line, soft_wrap=True)
@@ -106,7 +109,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
     rows = [
         {
             "settings": list(group.setting.values()),
-            "runs": len(group.runs),
+            "seeds": len(group.by_seed(comparison.figure)),
             "figures": [formatted(group.mean(name), name, group.margin(name)) for name in figures],
         }
         for group in groups
@@ -115,7 +118,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         {
             "folder": readable(run.path),
             "group": group.name,
-            "seed": run.seed,
+            "seed": "?" if run.seed is None else run.seed,
             "figures": [formatted(run.figures[name], name) for name in figures],
         }
         for group in groups

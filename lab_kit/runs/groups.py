@@ -23,23 +23,31 @@ class Group:
     Args:
         name: what sets these settings apart from those of the other groups, such as `lr=0.01, fc1=64`.
         setting: the same, by name; `-` where this group's classes have no such flag.
-        runs: one a seed, or several.
+        runs: one a seed, or several: copies and repeats of a run are no further chance.
     """
 
     name: str
     setting: dict[str, str]
     runs: tuple[FinishedRun, ...]
 
+    def by_seed(self, figure: str) -> dict[int | Path, float]:
+        """Return what came out with each seed, the mean of its runs; a run without a known seed stands for itself."""
+        found: dict[int | Path, list[float]] = {}
+        for run in self.runs:
+            if figure in run.figures:
+                found.setdefault(run.path if run.seed is None else run.seed, []).append(run.figures[figure])
+        return {seed: statistics.mean(values) for seed, values in found.items()}
+
     def values(self, figure: str) -> list[float]:
-        """Return what came out of each run."""
-        return [run.figures[figure] for run in self.runs if figure in run.figures]
+        """Return what came out with each seed."""
+        return list(self.by_seed(figure).values())
 
     def mean(self, figure: str) -> float:
-        """Return the mean over runs."""
+        """Return the mean over seeds."""
         return statistics.mean(self.values(figure))
 
     def margin(self, figure: str) -> float | None:
-        """Return half the width of the 95% interval of the mean; None with a single run, which says nothing of it."""
+        """Return half the width of the 95% interval of the mean; None with a single seed, which says nothing of it."""
         values = self.values(figure)
         if len(values) < 2:
             return None
@@ -78,9 +86,12 @@ def figure_to_judge_by(runs: Sequence[FinishedRun], wanted: str | None) -> str:
     """
     common = [name for name in runs[0].figures if all(name in run.figures for run in runs)]
     if wanted is None:
-        wanted = next((name for name in PREFERRED if name in common), None)
-        if wanted is None:
-            raise UserError("These runs have no figure in common: compare runs on data of one kind.")
+        wanted = next(name for name in PREFERRED if any(name in run.figures for run in runs))
+        if lacking := [run for run in runs if wanted not in run.figures]:
+            raise UserError(
+                f"{readable(lacking[0].path)} has no {wanted}, as other runs have: compare runs on data of one kind, "
+                f"leave this one out, or name another figure with --by."
+            )
     if wanted not in common:
         known = ", ".join(sorted(common))
         raise UserError(f"Not all of these runs have a figure '{wanted}', but: {known}.{nearest(wanted, common)}")
@@ -126,5 +137,13 @@ def _with_settings(groups: Sequence[Group], which: str) -> list[Group]:
     return [
         group
         for group in groups
-        if all(str(group.runs[0].settings.get(name)) == value for name, value in wanted.items())
+        if all(_is_same(group.runs[0].settings.get(name), value) for name, value in wanted.items())
     ]
+
+
+def _is_same(setting: object, value: str) -> bool:
+    """Return whether a value that somebody has typed is that of a setting: 1e-3 is 0.001."""
+    try:
+        return float(str(setting)) == float(value)
+    except ValueError:
+        return str(setting).lower() == value.lower()

@@ -1,8 +1,8 @@
 """Read the folders of runs that have ended: what was set, and what came out."""
 
+import csv
 import json
 import logging
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,8 @@ from lab_kit.plots.curves import read_curves
 
 METRICS, CURVES = "metrics.json", "metrics.csv"
 MOST_BYTES = 1_000_000  # of a metrics.json; ours have some thousand
+LARGEST = 1e30  # of a figure: a larger one comes from a broken file
+COPIES = ("mlartifacts", "mlruns", "wandb")  # folders in which loggers keep copies of runs
 KINDS = ("_acc", "_cer", "_loss")  # of figures that say how good a run is
 COSTS = ("seconds", "samples_per_second", "parameters")
 FACTS = ("hardware", "versions", "commit")  # that no flag says
@@ -34,7 +36,7 @@ class FinishedRun:
 
     Args:
         path: its folder.
-        seed: the seed for everything random.
+        seed: the seed for everything random; None if the run does not say.
         settings: its flags by name, but for those that change no result; `source` says which data it was in the end.
         figures: numbers that came out, by name, such as `val_acc`: fractions, losses, seconds.
         facts: what else may make a difference: hardware, versions, commit.
@@ -42,7 +44,7 @@ class FinishedRun:
     """
 
     path: Path
-    seed: int
+    seed: int | None
     settings: dict[str, object]
     figures: dict[str, float]
     facts: dict[str, str]
@@ -95,7 +97,7 @@ def read_run(folder: Path) -> FinishedRun:
     seed = settings.get("seed")
     return FinishedRun(
         folder,
-        seed if isinstance(seed, int) else 0,
+        seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         compared,
         figures,
         {name: str(measured[name]) for name in FACTS if measured.get(name) is not None},
@@ -115,11 +117,20 @@ def _folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def _below(path: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(path):
+    seen: set[str] = set()
+    for folder, names, files in os.walk(path, followlinks=True, onerror=_not_readable):  # a run may be on another disk
+        if (real := os.path.realpath(folder)) in seen:  # links may go round in circles
+            names.clear()
+            continue
+        seen.add(real)
         if CONFIG in files:
             yield Path(folder)
             names.clear()  # what lies in a run's folder belongs to that run
-        names.sort(key=_in_numbers)
+        names[:] = sorted((name for name in names if name not in COPIES), key=_in_numbers)
+
+
+def _not_readable(error: OSError) -> None:
+    log.warning("Left out: %s: %s.", readable(Path(error.filename)), error.strerror)
 
 
 def _in_numbers(name: str) -> tuple[str, int, str]:
@@ -143,13 +154,14 @@ def _read_metrics(path: Path) -> dict[str, object]:
 
 def _read_curves(path: Path) -> dict[str, tuple[list[int], list[float]]]:
     try:
-        return read_curves(path)
+        curves = read_curves(path)
+        return {name: pair for name, pair in curves.items() if all(abs(value) < LARGEST for value in pair[1])}
     except FileNotFoundError:  # of a run that only tested
         return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         log.warning("%s is damaged, so its curves are not drawn: %s", readable(path), sentence(str(error)))
         return {}
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST  # nor NaN

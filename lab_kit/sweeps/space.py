@@ -12,9 +12,11 @@ lr = {low = 1e-4, high = 1e-1, log = true}      # as many trials from 0.001 to 0
 
 import math
 import tomllib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
+from decimal import Decimal
+from itertools import chain, product
 from pathlib import Path
 
 import optuna
@@ -24,7 +26,11 @@ from lab_kit.paths import readable
 
 MOST_BYTES = 100_000
 TABLES, KEYS = ("flags", "space"), ("low", "high", "step", "log")
-NOT_TO_SET = ("log_dir", "resume", "config", "test_only", "find_lr", "help", "print_config")  # what the sweep is for
+# What the sweep sets itself, and what makes no whole run.
+NOT_TO_SET = (
+    *("log_dir", "resume", "config", "test_only", "find_lr", "profile", "fast_dev_run", "help", "print_config"),
+)
+LARGEST_GRID = 5_000
 
 Value = bool | int | float | str
 Distribution = optuna.distributions.BaseDistribution
@@ -65,7 +71,20 @@ class Space:
             raise UserError(
                 f"{readable(self.path)}: a grid of {endless[0]} has no end: give it a list of values, or a step."
             )
-        return math.prod(sizes.values())
+        if (size := math.prod(sizes.values())) > LARGEST_GRID:
+            raise UserError(
+                f"{readable(self.path)}: a grid of {size:,} trials is too large; most are {LARGEST_GRID:,}."
+            )
+        return size
+
+    def grid(self) -> list[dict[str, Value]]:
+        """Return all settings there are; raises UserError as `size` does."""
+        self.size()
+        names = list(self.parameters)
+        return [
+            dict(zip(names, values, strict=True))
+            for values in product(*(_all_values(distribution) for distribution in self.parameters.values()))
+        ]
 
     def corners(self) -> list[dict[str, Value]]:
         """Return settings in which each parameter takes its extremes, or each of its choices, at least once."""
@@ -119,6 +138,8 @@ def _distribution(path: Path, name: str, entry: object) -> Distribution:
     if isinstance(entry, list):
         if len(entry) < 2 or not all(isinstance(value, bool | int | float | str) for value in entry):
             raise UserError(f"{where} must be a list of at least two values, not {entry}.")
+        if len({str(value) for value in entry}) < len(entry) or len(set(entry)) < len(entry):
+            raise UserError(f"{where} has a value twice: {entry}.")
         return optuna.distributions.CategoricalDistribution(entry)
     if not isinstance(entry, dict):
         raise UserError(f"{where} must be a list of values, or have low and high; what stays the same is in [flags].")
@@ -126,14 +147,17 @@ def _distribution(path: Path, name: str, entry: object) -> Distribution:
         if key not in KEYS:
             raise UserError(f"{where} has no '{key}'.{nearest(key, KEYS)} Choose from: {', '.join(KEYS)}.")
     low, high, step, log = entry.get("low"), entry.get("high"), entry.get("step"), entry.get("log", False)
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (low, high)):
+    if not _is_number(low) or not _is_number(high):
         raise UserError(f"{where} needs two numbers, low and high.")
     if not isinstance(log, bool):
         raise UserError(f"{where}: log must be true or false, not {log}.")
     if not low < high:
         raise UserError(f"{where}: low must be below high, and {low} is not below {high}.")
+    if step is not None and (not _is_number(step) or not 0 < step <= high - low):
+        raise UserError(f"{where}: step must be a number above 0, and at most high - low, not {step}.")
     whole = isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None)
     try:
+        warnings.simplefilter("ignore", UserWarning)  # that the last step may not reach `high`
         if whole:
             return optuna.distributions.IntDistribution(low, high, log, 1 if step is None else step)
         return optuna.distributions.FloatDistribution(float(low), float(high), log, step)
@@ -159,7 +183,20 @@ def _size(distribution: Distribution) -> int | None:
         return len(distribution.choices)
     if distribution.step is None:
         return None
-    return round((distribution.high - distribution.low) // distribution.step) + 1
+    return math.floor((distribution.high - distribution.low) / distribution.step + 1e-9) + 1
+
+
+def _all_values(distribution: Distribution) -> list[Value]:
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        return list(distribution.choices)
+    kind = int if isinstance(distribution, optuna.distributions.IntDistribution) else float
+    # By decimal fractions: three times 0.1 is not 0.3.
+    low, step = Decimal(str(distribution.low)), Decimal(str(distribution.step))
+    return [kind(low + place * step) for place in range(_size(distribution))]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _written(value: Value) -> str:

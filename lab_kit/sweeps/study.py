@@ -7,7 +7,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from optuna.trial import FrozenTrial, TrialState
 from lab_kit import locks
 from lab_kit.errors import UserError, sentence
 from lab_kit.paths import readable
+from lab_kit.runs.groups import lower_is_better
 
 SAMPLERS, PRUNERS = ("tpe", "random", "grid"), ("none", "asha", "hyperband", "median")
 STORAGE = "TEXT_RECOGNIZER_STORAGE"  # in the environment: the address of a database
-JOURNAL, WORKERS = "journal.jsonl", "workers"
-SPACE, DIRECTION, WORKER, RUN, ERROR = "space", "direction", "worker", "run", "error"  # what is noted in the study
+JOURNAL, WORKERS, GRID_LOCK = "journal.jsonl", "workers", "grid.lock"
+SPACE, FIGURE, WORKER, RUN, ERROR, AGAIN = "space", "figure", "worker", "run", "error", "again"  # noted in the study
+MOST_TRIES = 3  # of settings whose process was lost each time: perhaps they are the reason
 REDUCTION = 3  # one in so many trials goes on, each time that a successive halving decides
 BEGINNING_S = 30  # after which a trial without a process is lost
 HEARTBEAT_S, GRACE_S = 10, 45  # of a database's trials: how often they say that they live, and when they are given up
@@ -61,7 +63,7 @@ class JournalLock:
         self._held.close()
 
 
-def open_study(folder: Path, name: str, storage: str | None, space: str, direction: str) -> optuna.Study:
+def open_study(folder: Path, name: str, storage: str | None, space: str, figure: str) -> optuna.Study:
     """Return the study of a sweep, which is made if need be.
 
     Args:
@@ -69,11 +71,12 @@ def open_study(folder: Path, name: str, storage: str | None, space: str, directi
         name: of the study.
         storage: the address of a PostgreSQL database; None for a journal.
         space: the text of the search space.
-        direction: `minimize` or `maximize`.
+        figure: what decides.
 
     Raises:
         UserError: the storage cannot be reached, or its study of this name is another one.
     """
+    direction = "minimize" if lower_is_better(figure) else "maximize"
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     try:
@@ -91,13 +94,14 @@ def open_study(folder: Path, name: str, storage: str | None, space: str, directi
     known = study.user_attrs.get(SPACE)
     if known is None:
         study.set_user_attr(SPACE, space)
+        study.set_user_attr(FIGURE, figure)
     elif known != space:
         raise UserError(
             f"The study '{name}' was begun with another search space: give the changed one another --name, or put the "
             "file back as it was."
         )
-    if study.direction.name.lower() != direction:
-        raise UserError(f"The study '{name}' was begun with another figure: give this one another --name.")
+    if (before := study.user_attrs.get(FIGURE, figure)) != figure:
+        raise UserError(f"The study '{name}' was begun with --by {before}: give this one another --name.")
     return study
 
 
@@ -112,10 +116,8 @@ def sampler(name: str, seed: int, worker: int, trials: int) -> optuna.samplers.B
         trials: how many there are, so that a sweep that goes on does not begin with the same choices again.
     """
     mixed = (seed * 1_000_003 + worker * 10_007 + trials) % (1 << 32)
-    if name == "random":
+    if name in ("random", "grid"):  # the grid's settings wait in the study: see `put_grid`
         return optuna.samplers.RandomSampler(mixed)
-    if name == "grid":
-        return optuna.samplers.BruteForceSampler(mixed, avoid_premature_stop=True)
     # The settings that others try right now count as bad ones, so that not all try the same.
     return optuna.samplers.TPESampler(seed=mixed, constant_liar=True)
 
@@ -156,9 +158,21 @@ def claimed(study: optuna.Study, before: int | None = None) -> int:
 
 
 def try_again(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Let the settings of a trial that was lost be tried again."""
-    if trial.params:
-        study.enqueue_trial(trial.params)
+    """Let the settings of a trial that was lost be tried again; but not for ever."""
+    tries = trial.user_attrs.get(AGAIN, 0) + 1
+    if trial.params and tries < MOST_TRIES:
+        study.enqueue_trial(trial.params, user_attrs={AGAIN: tries})
+
+
+def put_grid(study: optuna.Study, settings: Sequence[Mapping[str, object]], folder: Path) -> None:
+    """Put all settings of a grid into the study, where they wait to be tried; those that are there already stay."""
+    with locks.held(folder / GRID_LOCK, "Another sweep begins in this folder.", timeout=-1):
+        known = [
+            trial.params or trial.system_attrs.get("fixed_params", {}) for trial in study.get_trials(deepcopy=False)
+        ]
+        for setting in settings:
+            if dict(setting) not in known:
+                study.enqueue_trial(dict(setting))
 
 
 def give_up_lost_trials(study: optuna.Study, folder: Path) -> None:
@@ -202,7 +216,8 @@ def _is_at_work(lock: Path) -> bool:
 
 def _counts(trial: FrozenTrial) -> bool:
     done = (TrialState.COMPLETE, TrialState.PRUNED)
-    return trial.state in done or (trial.state == TrialState.FAIL and ERROR in trial.user_attrs)
+    given_up = ERROR in trial.user_attrs or trial.user_attrs.get(AGAIN, 0) >= MOST_TRIES - 1
+    return trial.state in done or (trial.state == TrialState.FAIL and given_up)
 
 
 def _is_finite(trial: FrozenTrial) -> bool:

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import optuna
 import pytorch_lightning as pl
 from optuna.trial import TrialState
 
-from lab_kit.errors import UserError, sentence
+from lab_kit.errors import UserError, nearest, sentence
+from lab_kit.experiment.cli import errors_explained
 from lab_kit.experiment.trainer import watched_by
+from lab_kit.runs.read_runs import KINDS
 from lab_kit.sweeps import study as studies
 from lab_kit.sweeps.space import Space
 
@@ -81,15 +84,29 @@ class Worker:
         flags = [*self.space.command(values), f"--log_dir={self.folder / TRIALS}"]
         report = Report(trial, self.figure)
         try:
-            with watched_by(report):
+            with watched_by(report), errors_explained():
                 self.program(flags)
             figures = json.loads((report.folder / "metrics.json").read_text(encoding="utf-8"))
-        except UserError as error:
+        except Exception as error:
+            if isinstance(cause := error.__cause__, OSError) or isinstance(cause := error, OSError):
+                studies.try_again(trial.study, trial)  # it is no fault of its settings
+                raise UserError(
+                    f"Cannot use {cause.filename or 'a file'}: {cause.strerror or cause}. Put that right, and give the "
+                    "same command again."
+                ) from error
+            log.info("%s", traceback.format_exc())  # into the log of this process
             trial.set_user_attr(studies.ERROR, sentence(error))
             raise _Failed(str(error)) from error
+        if self.figure not in figures:
+            studies.try_again(trial.study, trial)
+            known = [name for name in figures if name.endswith(KINDS)]
+            raise UserError(
+                f"These runs have no figure '{self.figure}', but: {', '.join(known)}.{nearest(self.figure, known)} "
+                "Choose with --by, and give the sweep another --name."
+            )
         if report.pruned:
             raise optuna.TrialPruned
-        value = figures.get(self.figure)
+        value = figures[self.figure]
         if not isinstance(value, int | float) or not math.isfinite(value):
             trial.set_user_attr(studies.ERROR, f"Its {self.figure} is {value}.")
             raise _Failed(f"{self.figure} is {value}")
