@@ -84,7 +84,7 @@ class Reader:
 
 READERS = {
     "CRNN": Reader(CRNN, CTCLitModel, 3e-3, 5, 3_600, 40),
-    "LineCNNTransformer": Reader(LineCNNTransformer, TransformerLitModel, 2e-3, 1, 10_000, 60),
+    "LineCNNTransformer": Reader(LineCNNTransformer, TransformerLitModel, 2e-3, 1, 7_000, 60),
 }
 
 

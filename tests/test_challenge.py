@@ -93,7 +93,7 @@ def test_what_is_wrong_with_the_command_is_said(what, says):
 def test_the_command_is_as_documented(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(challenge, "BOARD", tmp_path)
     monkeypatch.setattr(challenge, "measure", lambda task, entry: RESULT | {"source": entry.name})
-    program.run(challenge.challenge, ["digits", "training/entries/fast_cnn.yaml"])
+    program.run(challenge.challenge, ["digits", "training/entries/one_epoch.yaml"])
     program.run(challenge.challenge, ["board"])
-    assert capsys.readouterr().out.count("fast_cnn.yaml") == 2
-    assert [path.name for path in tmp_path.glob("*.json")] == ["digits-fast_cnn.json"]
+    assert capsys.readouterr().out.count("one_epoch.yaml") == 2
+    assert [path.name for path in tmp_path.glob("*.json")] == ["digits-one_epoch.json"]

@@ -1,7 +1,7 @@
 """The challenge: measure an entry in the same way for everyone, and show the board.
 
-    python training/challenge.py digits training/entries/fast_cnn.yaml
-    python training/challenge.py lines training/entries/crnn.yaml
+    python training/challenge.py digits training/entries/one_epoch.yaml
+    python training/challenge.py lines training/entries/eight_minutes.yaml
     python training/challenge.py own training/logs/IAMLines-CRNN/version_0/shipped --pictures my_lines
     python training/challenge.py board
 

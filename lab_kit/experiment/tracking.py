@@ -4,6 +4,7 @@ MLflow writes to a file in the folder of runs, unless MLFLOW_TRACKING_URI names 
 folder of runs for later (`wandb sync`), unless WANDB_MODE=online, or one has logged in.
 """
 
+import importlib
 import json
 import logging
 import os
@@ -137,8 +138,7 @@ def record_results(trainer: pl.Trainer, figures: Mapping[str, Any], folder: Path
                     logger.experiment.log_artifact(logger.run_id, str(best), "checkpoints")
                 logger.finalize("success")
             else:
-                import wandb
-
+                wandb = importlib.import_module("wandb")  # an extra: nothing else needs it
                 run = logger.experiment
                 run.summary.update(numbers | words)
                 run.log({path.stem: wandb.Image(str(path)) for path in files if path.suffix == ".png"})
@@ -189,8 +189,6 @@ def _mlflow(folder: Path, experiment: str, number: str | None) -> MLFlowLogger:
 
 
 def _wandb(folder: Path, experiment: str, number: str | None) -> WandbLogger:
-    import wandb  # noqa: F401 - Lightning would look for it later
-
     shared = folder.parent.parent
     number = number or uuid.uuid4().hex[:8]  # as long as its own
     signed_in = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE") == "online"

@@ -11,7 +11,7 @@ from lab_kit import atomic_write
 from lab_kit.html_page import template
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
-from lab_kit.plots.comparison_plots import plot_comparison
+from lab_kit.runs.comparison_plots import plot_comparison
 from lab_kit.runs.groups import (
     Group,
     best_first,

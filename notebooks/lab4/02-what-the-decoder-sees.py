@@ -50,9 +50,9 @@ def show(glances):
 # %% [markdown]
 # ## Lines that nobody can guess
 #
-# The reader of this lab's README learns for a quarter of an hour. For this notebook a smaller task is enough: imaginary writers
-# write numbers of two to six digits. The digits are random, so no digit says which one comes next. To write them, the
-# decoder has to look.
+# The reader of this lab's README learns for a quarter of an hour. For this notebook a smaller task is enough: imaginary
+# writers write numbers of two to six digits. The digits are random, so no digit says which one comes next. To write
+# them, the decoder has to look.
 
 # %%
 HEIGHT, MOST = 32, 8  # pixels of a line, and characters in the longest
