@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import os
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from tqdm import tqdm
 
 from lab_kit.experiment import cli
 from lab_kit.handwriting import pen_set
@@ -23,6 +25,8 @@ settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pyte
 settings.load_profile("course")
 torch.set_num_threads(1)  # what the tests calculate is too small to share out,
 os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that they start: the cores are busy with other tests
+# Copies of this process share tqdm's usual lock with it, and some tests kill such copies: nobody could draw a bar again.
+tqdm.set_lock(threading.RLock())
 
 
 @pytest.fixture(autouse=True)
