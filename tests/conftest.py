@@ -25,7 +25,7 @@ settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pyte
 settings.load_profile("course")
 torch.set_num_threads(1)  # what the tests calculate is too small to share out,
 os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that they start: the cores are busy with other tests
-# Copies of this process share tqdm's usual lock with it, and some tests kill such copies: nobody could draw a bar again.
+# Copies of this process share tqdm's usual lock with it, and some tests kill copies: nobody could draw a bar again.
 tqdm.set_lock(threading.RLock())
 
 
