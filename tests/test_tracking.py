@@ -146,9 +146,13 @@ def test_weights_and_biases_records_offline(run, small_mnist, tmp_path, wandb):
     number = json.loads((folder / tracking.NOTE).read_text(encoding="utf-8"))["run"]
     (offline,) = (tmp_path / "logs" / "wandb").glob("offline-run-*")
     assert offline.name.endswith(number)
-    content = next(offline.glob("*.wandb")).read_bytes()
-    for word in (b"final/test_acc", b"fc1", b"small mnist", b"predictions"):
-        assert word in content, word
+    words = (b"final/test_acc", b"fc1", b"small mnist", b"predictions")
+    for _ in range(300):  # a process of its own writes the file
+        content = next(offline.glob("*.wandb")).read_bytes()
+        if all(word in content for word in words):
+            break
+        time.sleep(0.1)
+    assert [word for word in words if word not in content] == []
     code, said = run("--resume", str(folder), "--max_epochs", "3")
     assert code == 0, said
     assert {path.name[-len(number) :] for path in (tmp_path / "logs" / "wandb").glob("offline-run-*")} == {number}

@@ -12,6 +12,7 @@
 
 # %%
 import os
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -121,7 +122,9 @@ def verdicts(a, b, repeats=2_000):
     """Return how often one run each says "b is better", and how often five each do, at 99%."""
     once = np.mean(chance.choice(b, repeats) > chance.choice(a, repeats))
     rows = chance.integers(0, len(a), (2, repeats, FEW))
-    test = stats.ttest_ind(b[rows[0]], a[rows[1]], axis=1, equal_var=False)
+    with warnings.catch_warnings():  # five draws may all be the same run
+        warnings.simplefilter("ignore", RuntimeWarning)
+        test = stats.ttest_ind(b[rows[0]], a[rows[1]], axis=1, equal_var=False)
     return once, np.mean((test.pvalue < 0.01) & (test.statistic > 0))
 
 
