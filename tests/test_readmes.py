@@ -86,7 +86,7 @@ def test_every_command_of_a_labs_readme_runs(lab: Path, data_root: Path, tmp_pat
     # A copy: what the commands leave behind must not stay, and a lab needs nothing from outside its folder.
     copy = shutil.copytree(lab, tmp_path / lab.name, ignore=shutil.ignore_patterns("logs", "processed", "__pycache__"))
     for space in copy.glob("training/spaces/*.toml"):  # sweeps start programs of their own
-        text = space.read_text(encoding="utf-8").replace("[flags]", "[flags]\nlimit_train_batches = 2")
+        text = space.read_text(encoding="utf-8").replace("\n[flags]\n", "\n[flags]\nlimit_train_batches = 2\n")
         space.write_text(text.replace("max_epochs = 9", "max_epochs = 2"), encoding="utf-8")
     given = commands(copy / "README.md")
     assert len(given) > 5
