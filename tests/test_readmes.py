@@ -67,7 +67,7 @@ def tiny(arguments: list[str]) -> list[str]:
     if arguments[0] in ("-c", "-m") or "--help" in arguments or "compare_runs.py" in arguments[0]:
         return arguments
     if "sweep.py" in arguments[0]:
-        return [*arguments, "--trials", "2", "--workers", "1"]
+        return [*arguments, "--trials", "1", "--workers", "1"]
     batches = ["--batch_size", "16"] if "--find_lr" in arguments else ["--limit_train_batches", "2"]
     limits = [*batches, "--limit_val_batches", "1", "--limit_test_batches", "1"]
     limits += [] if "--find_lr" in arguments else ["--max_epochs", "1"]
