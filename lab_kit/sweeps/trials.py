@@ -89,7 +89,7 @@ class Worker:
             figures = json.loads((report.folder / "metrics.json").read_text(encoding="utf-8"))
         except Exception as error:
             if isinstance(cause := error.__cause__, OSError) or isinstance(cause := error, OSError):
-                studies.try_again(trial.study, trial)  # it is no fault of its settings
+                trial.study.enqueue_trial(trial.params)  # it is no fault of its settings
                 raise UserError(
                     f"Cannot use {cause.filename or 'a file'}: {cause.strerror or cause}. Put that right, and give the "
                     "same command again."
@@ -98,7 +98,7 @@ class Worker:
             trial.set_user_attr(studies.ERROR, sentence(error))
             raise _Failed(str(error)) from error
         if self.figure not in figures:
-            studies.try_again(trial.study, trial)
+            trial.study.enqueue_trial(trial.params)
             known = [name for name in figures if name.endswith(KINDS)]
             raise UserError(
                 f"These runs have no figure '{self.figure}', but: {', '.join(known)}.{nearest(self.figure, known)} "
@@ -116,9 +116,8 @@ class Worker:
         done = studies.finished(study)
         failed = [trial for trial in done if trial.state == TrialState.FAIL]
         if len(failed) >= HOPELESS and len(failed) == len(done):
-            raise UserError(
-                f"The first {len(failed)} trials failed, so the sweep has ended: {failed[-1].user_attrs[studies.ERROR]}"
-            )
+            why = failed[-1].user_attrs.get(studies.ERROR, "Their processes were killed.")
+            raise UserError(f"The first {len(failed)} trials failed, so the sweep has ended: {why}")
 
 
 class _Failed(Exception):
