@@ -102,6 +102,16 @@ def server(mlflow, tmp_path):
             process.wait(30)
 
 
+def test_a_database_that_does_not_answer_is_one_line_at_once(run, small_mnist, mlflow, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://student:secret@127.0.0.1:9/runs")
+    start = time.monotonic()
+    code, said = run(*RUN, "--logger", "mlflow")
+    assert code == 2
+    assert "MLflow cannot record this run (MLFLOW_TRACKING_URI is postgresql://127.0.0.1:9/runs): " in said
+    assert "secret" not in said
+    assert time.monotonic() - start < 60  # of its own accord, it would try for an hour
+
+
 def test_a_real_server_shows_the_run_and_its_absence_ends_no_training(
     run, small_mnist, tmp_path, mlflow, server, monkeypatch
 ):

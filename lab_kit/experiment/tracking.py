@@ -8,11 +8,14 @@ import importlib
 import json
 import logging
 import os
+import re
+import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -25,6 +28,11 @@ LOGGERS = ("tensorboard", "mlflow", "wandb")
 NOTE = "tracking.json"  # in the run's folder: under which number the run is recorded
 LONGEST = 200  # characters of what a library says
 RETRIES, TIMEOUT_S = 2, 10  # of MLflow, which else waits for minutes before it says that a server is not there
+DATABASE_PORTS = {
+    "postgresql": 5432,
+    "mysql": 3306,
+    "mssql": 1433,
+}  # to which MLflow can write by itself
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +168,8 @@ def _one_line(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # each has errors of its own, whose packages may not be there
         address = os.environ.get("MLFLOW_TRACKING_URI")
-        where = f" (MLFLOW_TRACKING_URI is {address})" if address and name == "MLflow" else ""
+        shown = re.sub(r"//[^/]*@", "//", address or "")  # without its password
+        where = f" (MLFLOW_TRACKING_URI is {shown})" if shown and name == "MLflow" else ""
         what = _first_line(error).partition(" failed with exception")[0][:LONGEST]
         raise UserError(
             f"{name} cannot record this run{where}: {sentence(what)} Put that right, or choose --logger tensorboard."
@@ -178,6 +187,7 @@ def _mlflow(folder: Path, experiment: str, number: str | None) -> MLFlowLogger:
     address = os.environ.get("MLFLOW_TRACKING_URI")
     tags = {"mlflow.note.content": f"Folder: {readable(folder)}"}
     if address:
+        _check_database(address)
         return PatientMLFlowLogger(experiment, folder.name, address, tags, run_id=number)
     if "?" in str(shared):
         raise UserError(f"MLflow's file cannot be in a folder with a question mark in its name: {readable(shared)}.")
@@ -186,6 +196,14 @@ def _mlflow(folder: Path, experiment: str, number: str | None) -> MLFlowLogger:
         return PatientMLFlowLogger(
             experiment, folder.name, f"sqlite:///{shared / 'mlflow.db'}", tags, artifact_location=files, run_id=number
         )
+
+
+def _check_database(address: str) -> None:
+    """Raise OSError where an address is that of a database that does not answer: MLflow would try for an hour."""
+    parts = urlsplit(address)
+    port = DATABASE_PORTS.get(parts.scheme.partition("+")[0])
+    if port is not None and parts.hostname:
+        socket.create_connection((parts.hostname, parts.port or port), TIMEOUT_S).close()
 
 
 def _wandb(folder: Path, experiment: str, number: str | None) -> WandbLogger:

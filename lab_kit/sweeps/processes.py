@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,11 +45,12 @@ def keep_working(
     said = {trial.number for trial in studies.finished(study)}
     if len(said) >= trials:
         return
-    (folder / studies.WORKERS).mkdir(parents=True, exist_ok=True)
+    logs = folder / studies.WORKERS / uuid.uuid4().hex[:8]  # other starts of this sweep write to files of their own
+    logs.parent.mkdir(parents=True, exist_ok=True)
     running: dict[int, subprocess.Popen] = {}
     deaths = 0
     try:
-        running = {number: _start(command, number, folder, threads) for number in range(workers)}
+        running = {number: _start(command, number, logs, threads) for number in range(workers)}
         while running:
             time.sleep(PAUSE_S)
             if _say_what_is_new(study, said, figure):
@@ -61,15 +63,15 @@ def keep_working(
                 if code == 0:
                     continue
                 if code == 2:
-                    raise UserError(_last_line(folder, number).removeprefix("error: "))
+                    raise UserError(_last_line(logs, number).removeprefix("error: "))
                 deaths += 1
                 if deaths > MOST_DEATHS:
                     raise UserError(
                         f"A process ended {deaths} times, the last time with code {code}. What it said is in "
-                        f"{readable(_log_file(folder, number))}"
+                        f"{readable(_log_file(logs, number))}"
                     )
                 log.warning("Process %d ended with code %d; another one takes its place.", number, code)
-                running[number] = _start(command, number, folder, threads)
+                running[number] = _start(command, number, logs, threads)
         _say_what_is_new(study, said, figure)
     finally:
         _stop(running.values())
@@ -86,9 +88,9 @@ def stop_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _start(command: Sequence[str], number: int, folder: Path, threads: int) -> subprocess.Popen:
+def _start(command: Sequence[str], number: int, logs: Path, threads: int) -> subprocess.Popen:
     environment = os.environ | dict.fromkeys(THREADS, str(threads))
-    with _log_file(folder, number).open("ab") as output:
+    with _log_file(logs, number).open("ab") as output:
         return subprocess.Popen(
             [*command, f"--worker={number}"], env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output
         )
@@ -115,10 +117,10 @@ def _say_what_is_new(study: optuna.Study, said: set[int], figure: str) -> bool:
     return bool(new)
 
 
-def _log_file(folder: Path, number: int) -> Path:
-    return folder / studies.WORKERS / f"process_{number}.log"
+def _log_file(logs: Path, number: int) -> Path:
+    return logs.with_name(f"process_{logs.name}_{number}.log")
 
 
-def _last_line(folder: Path, number: int) -> str:
-    lines = _log_file(folder, number).read_text(encoding="utf-8", errors="replace").splitlines()
+def _last_line(logs: Path, number: int) -> str:
+    lines = _log_file(logs, number).read_text(encoding="utf-8", errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "It said nothing.")
