@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytorch_lightning as pl
 import torch
 from rich.table import Table
@@ -15,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from lab_kit import atomic_write
 from lab_kit.errors import UserError
+from lab_kit.experiment.cpu_load import CpuClock
 from lab_kit.experiment.trial import trial_fit
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
@@ -88,18 +88,14 @@ class StepClock(pl.Callback):
         self.steps += self._is_timed()
         self._seen += 1
         if self._seen == self.first:
-            self._start, self._own, self._all = time.perf_counter(), _own_cpu(), _cpu_of_all()
+            self._clock = CpuClock()
         elif self._seen == self.last:
-            self.wall = time.perf_counter() - self._start
-            self.own, self.all = _own_cpu() - self._own, _cpu_of_all() - self._all
+            self.load = self._clock.look()
 
     def times(self) -> StepTimes:
         """Return the means."""
         parts = {name: seconds / self.steps for name, seconds in self.spent.items()}
-        cores, everyone = self.own / self.wall, self.all / self.wall
-        return StepTimes(
-            **parts, cores=cores, other_cores=max(0.0, everyone - cores), samples=self.samples / self.steps
-        )
+        return StepTimes(**parts, cores=self.load.own, other_cores=self.load.others, samples=self.samples / self.steps)
 
     def _is_timed(self) -> bool:
         return self.first <= self._seen < self.last
@@ -208,21 +204,3 @@ def advice(times: StepTimes, workers: int) -> list[str]:
     if times.other_cores > MUCH_OTHER_WORK:
         said.append("Other programs are at work on this machine: threads of this run wait for each other. Stop them.")
     return said
-
-
-def _own_cpu() -> float:
-    used = psutil.Process().cpu_times()
-    return used.user + used.system + sum(_of(child) for child in psutil.Process().children(recursive=True))
-
-
-def _of(process: psutil.Process) -> float:
-    try:
-        used = process.cpu_times()
-    except psutil.Error:  # it has just ended
-        return 0.0
-    return used.user + used.system
-
-
-def _cpu_of_all() -> float:
-    used = psutil.cpu_times()
-    return sum(getattr(used, name, 0.0) for name in ("user", "nice", "system"))

@@ -1,5 +1,6 @@
 """Make the Trainer that the flags describe, with the callbacks that every run needs."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from lab_kit.experiment.checkpoint_callbacks import CheckpointMetadata, RandomSt
 from lab_kit.experiment.checkpoint_io import AtomicCheckpointIO
 from lab_kit.experiment.cli import Config
 from lab_kit.experiment.finite_loss import FiniteLoss, SoundStart
+from lab_kit.experiment.free_cores import FreeCores
 from lab_kit.experiment.run_folder import RunFolder
 from lab_kit.experiment.tracking import Recording, make_logger
 from lab_kit.experiment.trainer_flags import PROFILERS, EnoughBatches, check_flags, check_launched
@@ -68,6 +70,7 @@ def make_trainer(config: Config, run: Any, folder: RunFolder, callbacks: Sequenc
         FiniteLoss(),
         MetricsFile(folder.path / "metrics.csv"),
         Recording(config.settings.as_dict(), folder.path),
+        *([FreeCores()] if run.tune and "OMP_NUM_THREADS" not in os.environ else []),
         *_watching.get(),
         *folder.checkpoints(monitor),
         *([_stop_early(monitor, run.stop_early)] if run.stop_early else []),
