@@ -19,6 +19,10 @@ from lab_kit.flag_errors import explain
 from lab_kit.paths import check_code_beside
 
 TRACEBACK = "COURSE_TRACEBACK"  # set: the traceback of what is put right by the user, too
+REPORT = (
+    "If you have not changed the code, this is a fault of the course. Please report it, with the lines above and with "
+    "what this says: python -m lab_kit.doctor"
+)
 
 
 def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) -> None:
@@ -60,7 +64,10 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the program with one line and exit code 2 where the user can put things right."""
+    """End the program with one line and exit code 2 where the user can put things right.
+
+    Any other error keeps its traceback, and gets a line about whom to tell.
+    """
     try:
         yield
     except UserError as error:
@@ -68,6 +75,9 @@ def one_line_errors() -> Iterator[None]:
             sys.stderr.write(traceback.format_exc())
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(2)
+    except Exception as error:
+        error.add_note(REPORT)
+        raise
 
 
 def _with_one_list(function: Callable[..., Any], words: Sequence[str]) -> list[str]:
