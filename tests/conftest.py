@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import logging
+import multiprocessing
 import os
 import threading
 import zipfile
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from lab_kit.experiment import cli
 from lab_kit.handwriting import pen_set
 from tests import iam_archive
+from tests.left_out import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  hooks of pytest's
 from training import run_experiment
 
 settings.register_profile("course", deadline=None, max_examples=50)  # a busy machine must not fail a test
@@ -25,6 +27,8 @@ settings.register_profile("thorough", deadline=None, max_examples=1_250)  # pyte
 settings.load_profile("course")
 torch.set_num_threads(1)  # what the tests calculate is too small to share out,
 os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that they start: the cores are busy with other tests
+if os.environ.get("START_METHOD"):  # of worker processes: spawn on macOS and Windows, forkserver from Python 3.14 on
+    multiprocessing.set_start_method(os.environ["START_METHOD"])
 # Copies of this process share tqdm's usual lock with it, and some tests kill copies: nobody could draw a bar again.
 tqdm.set_lock(threading.RLock())
 
