@@ -11,8 +11,10 @@ WIDTH = 120
 SETTINGS = ("about", "needs")  # of a package; all else in its table are modules
 # What a package does where the package that it needs is missing, or where it is imported as `lab1.training`: what it
 # imports itself would be other code. The program must not go on, to a traceback or silently.
+# PyTorch looks at the variable when it is imported, so it is set here.
 CHECK = """
 import importlib.util
+import os
 import sys
 
 if __name__ != "{dotted}":
@@ -22,6 +24,7 @@ for package in {needs}:
     if importlib.util.find_spec(package) is None:
         sys.stderr.write(f"error: {{package}} is not installed. Run: make setup, then source .venv/bin/activate\\n")
         sys.exit(2)
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # what a Mac's GPU cannot calculate, its processor does
 """
 
 

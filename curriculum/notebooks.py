@@ -18,6 +18,7 @@ from lab_kit.errors import UserError
 
 FOLDER = "notebooks"
 SETUP = f"{FOLDER}/setup.txt"
+HOMEWORK = f"{FOLDER}/homework.py"  # the same in every lab
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -39,9 +40,18 @@ class Source:
 
 
 def sources(manifest: Manifest, lab: Lab | None = None) -> list[Source]:
-    """Return the canonical notebooks of one lab, or of all, in the order in which they are taught."""
-    labs = [lab] if lab else manifest.labs
-    return [Source(lab, path) for lab in labs for path in sorted((manifest.root / FOLDER / lab.folder).glob("*.py"))]
+    """Return the canonical notebooks of one lab, or of all, in the order in which they are taught, homework last."""
+    found = []
+    for one in [lab] if lab else manifest.labs:
+        found += [Source(one, path) for path in sorted((manifest.root / FOLDER / one.folder).glob("*.py"))]
+        if (homework := manifest.root / HOMEWORK).is_file():
+            found.append(Source(one, homework))
+    return found
+
+
+def text(manifest: Manifest, source: Source) -> str:
+    """Return the text of a notebook, with the names of its lab and of the repository put in."""
+    return _filled(source.path.read_text(encoding="utf-8"), manifest, source.lab)
 
 
 def assemble(manifest: Manifest, source: Source) -> NotebookNode:
@@ -50,7 +60,7 @@ def assemble(manifest: Manifest, source: Source) -> NotebookNode:
     Raises:
         UserError: the source does not begin with text.
     """
-    cells = jupytext.reads(source.path.read_text(encoding="utf-8"), fmt="py:percent").cells
+    cells = jupytext.reads(text(manifest, source), fmt="py:percent").cells
     if not cells or cells[0].cell_type != "markdown":
         raise UserError(f"{source.path} must begin with a text cell: `# %% [markdown]`.")
     cells[0].source = f"{badge(manifest, source)}\n\n{cells[0].source}"
@@ -141,8 +151,11 @@ def badge(manifest: Manifest, source: Source) -> str:
 
 
 def _setup(manifest: Manifest, lab: Lab) -> str:
-    text = (manifest.root / SETUP).read_text(encoding="utf-8").strip()
-    values = {"LAB": lab.folder, "REPOSITORY": manifest.repository, "FOLDER": manifest.repository.split("/")[-1]}
-    for name, value in values.items():
+    return _filled((manifest.root / SETUP).read_text(encoding="utf-8").strip(), manifest, lab)
+
+
+def _filled(text: str, manifest: Manifest, lab: Lab) -> str:
+    values = {"LAB": lab.folder, "NUMBER": str(lab.number), "REPOSITORY": manifest.repository}
+    for name, value in (values | {"FOLDER": manifest.repository.split("/")[-1]}).items():
         text = text.replace(f"@{name}@", value)
     return text

@@ -56,7 +56,7 @@ def _colab(manifest: Manifest, lab: Lab | None) -> str:
     """Return a table of all notebooks, each with a badge that opens it on Colab."""
     rows = ["| lab | notebook | |", "| --- | --- | --- |"]
     for source in notebooks.sources(manifest):
-        title = source.path.read_text(encoding="utf-8").partition("# # ")[2].partition("\n")[0]
+        title = notebooks.text(manifest, source).partition("# # ")[2].partition("\n")[0]
         rows.append(f"| {source.lab.number} | [{title}]({source.built}) | {notebooks.badge(manifest, source)} |")
     return "\n".join(rows)
 

@@ -26,6 +26,7 @@ SIMILAR = {f"lab{path}.ipynb" for path in (
     "1/notebooks/01-gradient-descent-from-scratch",
     "1/notebooks/03-when-training-goes-wrong",
     "2/notebooks/02-look-at-emnist-lines",
+    *(f"{lab.number}/notebooks/homework" for lab in COURSE.labs[1:]),
 )}  # fmt: skip
 NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}  # the discard port: refused at once
 
@@ -37,6 +38,8 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     snapshot.build(COURSE, folder)
     shutil.copy(ROOT / "labs.toml", folder)
     shutil.copytree(ROOT / "data" / "raw", folder / "data" / "raw")
+    for lab in COURSE.labs:
+        shutil.copytree(ROOT / lab.folder / "homework", folder / lab.folder / "homework", dirs_exist_ok=True)
     for name in ("lab_kit", "requirements"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md"):
@@ -116,6 +119,7 @@ def colab(labs: Path, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "content").mkdir()
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
     if not (labs / ".git").exists():
+        (labs / "requirements" / "colab.txt").write_text("# all of it is here\n")  # pip cannot reach the others
         for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "labs"]):
             subprocess.run([*git, *command], cwd=labs, check=True)
     packages = str(tmp_path / "packages")
@@ -145,6 +149,19 @@ def test_runs_on_colab_with_the_kit_installed_and_leaves_torch_and_numpy_alone(c
     assert Path(package) == folder / "lab1" / "text_recognizer" / "__init__.py"
     assert installed("torch", "numpy") == before
     assert not [path for path in (tmp_path / "packages").iterdir() if re.match("torch|numpy", path.name)]
+    # After a restart, the same cell fetches and installs nothing; and it mends what was interrupted.
+    again = execute.run(set_up_alone(source), tmp_path / "content", quick | colab, source.built)
+    line = "This notebook uses the code of lab1. The course is in the folder text-recognizer-labs, and its kit is"
+    assert again.cells[0].outputs[0].text == f"{line} installed.\n"
+    (folder / "installed").unlink()
+    shutil.rmtree(tmp_path / "packages" / "lab_kit")
+    again = execute.run(set_up_alone(source), tmp_path / "content", quick | colab, source.built)
+    assert line in again.cells[0].outputs[-1].text
+
+
+def set_up_alone(source: notebooks.Source) -> nbformat.NotebookNode:
+    """Return a notebook with the set-up cell, and nothing else."""
+    return nbformat.v4.new_notebook(cells=[notebooks.assemble(COURSE, source).cells[1]], metadata=notebooks.METADATA)
 
 
 def test_the_set_up_cell_is_short_and_never_asks_for_torch_or_numpy():

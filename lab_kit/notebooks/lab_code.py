@@ -1,6 +1,7 @@
 """Let a notebook import the code of its own lab, and no other."""
 
 import importlib
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from lab_kit.paths import CODE, MANIFEST, PACKAGE, code_folder_of
 
 
 def use_lab(lab: str, clone: str = "") -> None:
-    """Put the folder of a lab's code first on Python's path.
+    """Put the folder of a lab's code first on Python's path, and say so.
 
     Args:
         lab: the name of the lab's folder.
@@ -20,6 +21,7 @@ def use_lab(lab: str, clone: str = "") -> None:
         UserError: the code is not there, or this kernel has imported that of another lab.
     """
     folder = _find(lab, clone)
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # as in programs: what a Mac's GPU lacks, its CPU does
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
@@ -30,6 +32,12 @@ def use_lab(lab: str, clone: str = "") -> None:
             raise UserError(
                 f"This kernel has imported the code in {found}, and this notebook needs {folder}: restart it."
             )
+    fetched = f" The course is in the folder {clone}, and its kit is installed." if _is_fetched(clone) else ""
+    print(f"This notebook uses the code of {lab}.{fetched}")  # noqa: T201  a notebook's output
+
+
+def _is_fetched(clone: str) -> bool:
+    return bool(clone) and (Path(clone) / "installed").is_file()  # the set-up cell leaves that file on Colab
 
 
 def _find(lab: str, clone: str) -> Path:
