@@ -1,11 +1,16 @@
 """What is chosen for the machine: threads by affinity and quota, precision by what the processor can do."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
+from lab_kit.errors import UserError
 from lab_kit.experiment import hardware
+from lab_kit.experiment.cli import errors_explained
+from lab_kit.paths import project_root
 
 
 @pytest.fixture
@@ -67,3 +72,52 @@ def test_bfloat16_only_where_the_cpu_is_fast_at_it(capabilities, allowed, precis
     if allowed:
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
     assert hardware.fast_precision("cpu") == precision
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "capability", "precision"),
+    [
+        (True, (9, 0), "bf16-mixed"),
+        (False, (7, 5), "16-mixed"),
+        (False, (7, 0), "16-mixed"),
+        (False, (6, 1), "32-true"),
+    ],
+)
+def test_gpus_calculate_in_what_they_multiply_fast(monkeypatch, bfloat16, capability, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    for accelerator in ("auto", "gpu", "cuda"):
+        assert hardware.fast_precision(accelerator) == precision
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (
+            "The operator 'aten::_ctc_loss' is not currently implemented for the MPS device. If you want this op ...",
+            "This Mac's GPU (MPS) cannot do this",
+        ),
+        (
+            "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.",
+            "This Mac's GPU",
+        ),
+        ("CUDA error: no kernel image is available for execution on the device\nCUDA ...", "GPU"),
+    ],
+)
+def test_what_a_device_cannot_do_is_one_line(message, says):
+    def lacking():
+        raise NotImplementedError(message)
+
+    with pytest.raises(UserError) as caught, errors_explained():
+        lacking()
+    assert says in str(caught.value)
+    assert "--accelerator cpu" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_macs_gpu_lacks_its_processor_does():
+    """PyTorch reads the variable when it is imported, so the programs set it before."""
+    code = "import os, sys, training; print(os.environ['PYTORCH_ENABLE_MPS_FALLBACK'], 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=project_root(), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 False"

@@ -38,8 +38,10 @@ class RandomState(pl.Callback):
     """Keep the random state in the checkpoint, so that dropout goes on as if the run had not been interrupted."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"torch": torch.get_rng_state()} | (
-            {"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {}
+        return (
+            {"torch": torch.get_rng_state()}
+            | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {})
+            | ({"mps": torch.mps.get_rng_state()} if torch.backends.mps.is_available() else {})
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -52,3 +54,5 @@ class RandomState(pl.Callback):
         torch.set_rng_state(restored["torch"].cpu())
         if "cuda" in restored and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([state.cpu() for state in restored["cuda"]])
+        if "mps" in restored and torch.backends.mps.is_available():
+            torch.mps.set_rng_state(restored["mps"].cpu())

@@ -211,10 +211,23 @@ def errors_explained() -> Iterator[None]:
         if _is_out_of_memory(error):
             advice = "Make batches (--batch_size) or layers smaller."
             raise UserError(f"There is not enough memory: {error}. {advice}") from error
+        if device := _device_that_cannot(error):
+            raise UserError(
+                f"{device} cannot do this: {str(error).splitlines()[0]} Train on the processor: --accelerator cpu"
+            ) from error
         if (line := shape_errors.explain(error)) is None:
             raise
         advice = f"See {shape_errors.place(error)}. For the whole traceback, set {TRACEBACK}=1."
         raise UserError(f"{line} {advice}") from error
+
+
+def _device_that_cannot(error: Exception) -> str | None:
+    """Return the name of the device if an error says that it lacks something; None for other errors."""
+    text = str(error)
+    if "no kernel image is available" in text:
+        return "This GPU, for which this PyTorch was not built,"
+    lacks = ("not currently implemented for the MPS device", "MPS framework doesn't support", "not supported on MPS")
+    return "This Mac's GPU (MPS)" if any(word in text for word in lacks) else None
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT, LARGEST_KEPT = 1 << 30, 32 << 20  # the second is the most that glibc takes
 
+MATRIX_UNITS = (7, 0)  # the compute capability from which on NVIDIA's GPUs have some: Volta, Turing
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU in a period, and the period
 
 
@@ -49,10 +50,13 @@ def fast_precision(accelerator: str) -> str:
 
     bfloat16 where the hardware multiplies it: a CPU with AMX (measured at 2 to 2.5 times float32's speed for
     convolutions) or with AVX-512's bfloat16 (1.3 to 2 times; nothing gained or lost for a small MLP), a GPU that has
-    it. On other CPUs it is emulated, and slower.
+    it. On other CPUs it is emulated, and slower. Older GPUs with matrix units, such as Colab's T4, multiply float16,
+    whose gradients are scaled so that small ones do not become zero (Micikevicius and others, arXiv:1710.03740).
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bf16-mixed"
+        return "16-mixed" if torch.cuda.get_device_capability() >= MATRIX_UNITS else "32-true"
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.backends.mps.is_available())
     return "bf16-mixed" if on_cpu and _multiplies_bfloat16() else "32-true"
 
