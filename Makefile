@@ -16,10 +16,10 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup research train notebooks bench test test-all homework lint labs check-labs diff-labs lock clean
+.PHONY: help setup research train notebooks doctor bench test test-all test-oldest test-newest homework lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(VENV)/installed  ## make .venv and install everything (does nothing when up to date)
 
@@ -48,6 +48,20 @@ test: setup lint check-labs  ## lint, check the labs, then run the tests
 
 test-all: setup lint check-labs  ## the same, with the few tests that take longest and seldom change
 	$(RUN) -m pytest -m "slow or not slow"
+
+# In an environment of their own, .venv-oldest or .venv-newest.
+test-oldest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-oldest: setup  ## run the tests with the lowest versions that requirements/*.in allow
+test-newest: setup  ## run the tests with the newest versions that there are
+test-oldest test-newest:
+	@test -x .venv-$(@:test-%=%)/bin/python || $(UV) venv --quiet --python $(RUN) .venv-$(@:test-%=%)
+	@$(UV) pip install --quiet --python .venv-$(@:test-%=%)/bin/python --upgrade --resolution $(RESOLUTION) \
+		$(addprefix -r requirements/,prod.in dev.in research.in) -e .
+	.venv-$(@:test-%=%)/bin/python -m pytest
+
+doctor:  ## is this machine fit for the course? A table, and advice
+	@if [ -x $(RUN) ]; then $(RUN) -m lab_kit.doctor; else $(PYTHON) -m lab_kit.doctor; fi
 
 bench: setup  ## measure what docs/speed.md claims, and renew its table (an hour); NAMES="loader lines" for some
 	$(RUN) -m benchmarks $(NAMES)
