@@ -1,6 +1,7 @@
 """A codebase that learns to read handwriting."""
 
 import importlib.util
+import os
 import sys
 
 if __name__ != "text_recognizer":
@@ -10,3 +11,4 @@ for package in ("lab_kit", "numpy"):
     if importlib.util.find_spec(package) is None:
         sys.stderr.write(f"error: {package} is not installed. Run: make setup, then source .venv/bin/activate\n")
         sys.exit(2)
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # what a Mac's GPU cannot calculate, its processor does
