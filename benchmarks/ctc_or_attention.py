@@ -17,6 +17,7 @@ from pathlib import Path
 from sys import path
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from rapidfuzz.distance import Levenshtein
 from rich.table import Table
@@ -36,7 +37,7 @@ from text_recognizer.lit_models.line import LineLitModel, to_texts  # noqa: E402
 LENGTH, SEED, LINES = 32, 0, 256
 LONG = (48, 60)  # characters of a long line
 NAMES = {"CRNN": "CTC", "LineCNNTransformer": "attention"}
-WARM, TIMED = 30, 60  # steps, to find out how many fit into the time
+WARM, TIMED = 30, 150  # steps, to find out how many fit into the time
 
 
 class FewTexts(LineTexts):
@@ -71,10 +72,21 @@ def kinds(random: np.random.Generator) -> dict[str, list[str]]:
     }
 
 
-def steps_in(minutes: float, reader: Reader, make: Callable[[], IAMLines]) -> int:
-    """Return how many steps of training fit into the time, measured on some of them."""
-    train(reader, make(), SEED, WARM)
-    each = 60 * (train(reader, make(), SEED, WARM + TIMED)[1] - train(reader, make(), SEED, WARM)[1]) / TIMED
+class StepTimes(pl.Callback):
+    """Note when each step ends."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.ends.append(time.perf_counter())
+
+
+def steps_in(minutes: float, reader: Reader, make: Callable[[int], IAMLines]) -> int:
+    """Return how many steps of training fit into the time, by the mean of some of them."""
+    times = StepTimes()
+    train(reader, make(WARM + TIMED), SEED, WARM + TIMED, times)
+    each = (times.ends[-1] - times.ends[WARM - 1]) / TIMED
     return max(1, round(60 * minutes / each))
 
 
@@ -122,8 +134,8 @@ def main() -> None:
         few = few[:: max(1, len(few) // arguments.texts)][: arguments.texts]
         texts = {"texts of the training": few, "others": texts["sentences"]}
 
-    def make() -> IAMLines:
-        data = make_data(LENGTH, SEED, left_out, BATCH)
+    def make(steps: int) -> IAMLines:
+        data = make_data(LENGTH, SEED, left_out, steps)
         if arguments.texts is not None:
             data.splits["train"].texts = FewTexts(few, data.sentences)
         return data
@@ -131,7 +143,7 @@ def main() -> None:
     columns: dict[str, dict[str, float]] = {}
     for name, column in NAMES.items():
         steps = steps_in(arguments.minutes, READERS[name], make)
-        model, minutes, _ = train(READERS[name], make(), SEED, steps)
+        model, minutes, _ = train(READERS[name], make(steps), SEED, steps)
         model.eval()
         figures = {"steps": steps, "minutes": round(minutes, 1)}
         figures |= {f"{kind}: CER": round(error_rate(model, some), 4) for kind, some in texts.items()}

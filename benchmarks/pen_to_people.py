@@ -171,7 +171,9 @@ def make_data(max_length: int, seed: int, texts: list[str], steps: int, without:
     return data
 
 
-def train(reader: Reader, data: IAMLines, seed: int, steps: int) -> tuple[LineLitModel, float, float]:
+def train(
+    reader: Reader, data: IAMLines, seed: int, steps: int, *callbacks: pl.Callback
+) -> tuple[LineLitModel, float, float]:
     """Train for as many steps; return the model, the minutes, and its character error rate on imaginary writers."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
@@ -185,6 +187,7 @@ def train(reader: Reader, data: IAMLines, seed: int, steps: int) -> tuple[LineLi
         precision=hardware.fast_precision("cpu"),
         gradient_clip_val=reader.clip,
         accelerator="cpu",
+        callbacks=list(callbacks),
         **quiet,
     )
     start = time.perf_counter()
