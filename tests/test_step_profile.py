@@ -103,7 +103,7 @@ def test_the_whole_step_is_the_wall_time(tmp_path, monkeypatch):
     [
         (0.01, 0.0, 0, []),
         (0.05, 0.0, 0, ["--num_workers 2"]),
-        (0.05, 0.0, 2, ["more of them"]),
+        (0.05, 0.0, 2, ["more workers"]),
         (0.01, 0.9, 0, ["Other programs"]),
     ],
 )

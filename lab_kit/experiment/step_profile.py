@@ -199,8 +199,12 @@ def advice(times: StepTimes, workers: int) -> list[str]:
     """Return what to do, in words."""
     said = []
     if times.data > MUCH_WAITING * times.step:
-        more = "more of them (--num_workers)" if workers else "processes that prepare them ahead (--num_workers 2)"
-        said.append(f"{times.data / times.step:.0%} of the time, there is no batch to learn from: try {more}.")
+        more = (
+            "Try more workers where cores are free (--num_workers), or none where the network is small."
+            if workers
+            else "Workers can prepare it ahead (--num_workers 2), but for what --augment does."
+        )
+        said.append(f"{times.data / times.step:.0%} of the time goes into getting a batch. {more}")
     if times.other_cores > MUCH_OTHER_WORK:
         said.append("Other programs are at work on this machine: threads of this run wait for each other. Stop them.")
     return said

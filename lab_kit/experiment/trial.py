@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities.seed import isolate_rng
 from tqdm import tqdm
 
+from lab_kit.experiment.free_cores import FreeCores
 from lab_kit.experiment.trainer_flags import EnoughBatches
 
 
@@ -25,10 +26,11 @@ def trial_fit(
     Afterwards, even if it ends with an exception, model, trainer and random states are what they were.
     """
     loop = trainer.fit_loop
+    watching = [EnoughBatches(), *(one for one in trainer.callbacks if isinstance(one, FreeCores)), *callbacks]
     weights, progress = deepcopy(model.state_dict()), deepcopy(loop.state_dict())
     with (
         isolate_rng(),
-        _replaced(trainer, callbacks=[EnoughBatches(), *callbacks, _Bar(steps)], loggers=[], limit_val_batches=0),
+        _replaced(trainer, callbacks=[*watching, _Bar(steps)], loggers=[], limit_val_batches=0),
         _replaced(loop, max_epochs=trainer.current_epoch + steps),
         _replaced(loop.epoch_loop, max_steps=trainer.global_step + steps),
     ):
