@@ -104,7 +104,7 @@ def main() -> None:
         steps.train("lines with CTC", f"{LINES} --model_class LineCNNLSTM --gpus 1 --max_time 00:00:00:40", 90)
         ddp = "--model_class FastCNN --source pen --max_epochs 1"
         gpu = "--gpus 1 --strategy ddp" if not arguments.tiny else "--accelerator cpu --devices 1 --strategy ddp"
-        steps.train("DDP with one device", f"{ddp} {gpu}", 60)
+        steps.train("DDP with one device", f"{ddp} {gpu}", 100)
         if not arguments.tiny:
             steps.train("float16", f"{first} --precision 16-mixed --limit_train_batches 0.2", 60)
         for name, flags in SPEED.items():
