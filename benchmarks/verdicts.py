@@ -27,7 +27,7 @@ from lab_kit.runs.read_runs import read_runs  # noqa: E402
 from training import run_experiment  # noqa: E402
 
 REPEATS, SEEDS = 20, 5
-FLAGS = "--data_class MNIST --model_class MLP --max_epochs 1 --batch_size 512 --fc1 256 --fc2 64"
+FLAGS = "--data_class MNIST --model_class MLP --max_epochs 1 --batch_size 512 --fc1 256 --fc2 64 --limit_test_batches 1"
 BETTER, WORSE = "--lr 0.002", "--lr 0.0013"
 
 
