@@ -28,7 +28,7 @@ from training import run_experiment  # noqa: E402
 
 REPEATS, SEEDS = 20, 5
 FLAGS = "--data_class MNIST --model_class MLP --max_epochs 1 --batch_size 512 --fc1 256 --fc2 64 --limit_test_batches 1"
-BETTER, WORSE = "--lr 0.002", "--lr 0.0013"
+BETTER, WORSE = "--lr 0.002", "--lr 0.00125"
 
 
 def train(log_dir: Path, setting: str, first_seed: int, count: int) -> list[Path]:
