@@ -16,7 +16,7 @@ import torch
 from lab_kit.experiment.cpu_load import CpuClock
 
 INTERVAL_S = 0.5  # between two looks: the system counts in hundredths of a second
-BUSY = 0.45  # of a core: what other programs leave of it is worth less than nothing to a thread
+BUSY = 0.45  # of a core: where other programs keep more of it busy, a thread there makes the others wait
 
 log = logging.getLogger(__name__)
 
