@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from typing import Any, get_origin
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -81,12 +80,21 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _with_one_list(function: Callable[..., Any], words: Sequence[str]) -> list[str]:
-    """Make one word of those that come first, where the function wants a list there."""
+    """Make one word of those that are no flag and no value of one, where the function wants a list first."""
     first = next(iter(inspect.signature(function).parameters.values()), None)
     if first is None or first.default is not first.empty or get_origin(first.annotation) is not list:
         return list(words)
-    items = list(takewhile(lambda word: not word.startswith("--"), words))
-    return ([json.dumps(items)] if items else []) + list(words[len(items) :])
+    items, flags = [], []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            items.append(word)
+            continue
+        flags.append(word)
+        if "=" not in word and rest and not rest[0].startswith("--"):
+            flags.append(rest.pop(0))  # its value
+    return ([json.dumps(items)] if items else []) + flags
 
 
 def _as_declared(parser: ArgumentParser, words: Sequence[str]) -> list[str]:

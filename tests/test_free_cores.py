@@ -104,6 +104,25 @@ def test_training_leaves_a_busy_core_alone_and_takes_it_back(loads, two_threads,
     ]
 
 
+def test_the_first_step_is_already_taken_on_free_cores(loads, two_threads, monkeypatch):
+    class Busy(Loads):
+        age, busy = 0.0, 1.0  # as right after the start
+
+        def __init__(self):
+            monkeypatch.setattr(free_cores.time, "sleep", self.sleep)
+
+        def sleep(self, seconds):
+            slept.append(seconds)
+            self.age = 1.0
+
+    slept = []
+    monkeypatch.setattr(free_cores, "CpuClock", Busy)
+    seen = Seen()
+    pl.Trainer(**QUIET, max_steps=1, callbacks=[FreeCores(), seen]).fit(SlowModel(), SlowData())
+    assert seen.threads == [1]
+    assert slept[0] == free_cores.INTERVAL_S
+
+
 def test_a_chosen_number_of_threads_stays(loads, run, small_mnist, monkeypatch):
     """The tests set OMP_NUM_THREADS, as a user may; without it, a run looks."""
     made = []

@@ -26,6 +26,7 @@ from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 from lab_kit.program import run as run_program
 from lab_kit.serving import onnx_file
+from lab_kit.version import course_version
 from text_recognizer.data import BaseDataModule
 from text_recognizer.data.character_mapping import BLANK, SPECIAL_TOKENS
 from text_recognizer.recognizer import Recognizer
@@ -124,7 +125,7 @@ def _card(run: ShippableRun) -> ModelCard:
         source=run.source,
         figures=_figures(run.folder / "metrics.json"),
         checks={},
-        versions={name: version(name) for name in PACKAGES},
+        versions={"course": course_version()} | {name: version(name) for name in PACKAGES},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

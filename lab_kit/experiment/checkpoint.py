@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lab_kit.errors import UserError
+from lab_kit.version import IN_CHECKPOINTS
 
 FORMAT = 1  # of what a checkpoint says of itself: raise it when older programs would misread it
 
@@ -38,7 +39,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if about.get("format", FORMAT) != FORMAT:
         raise UserError(
             f"{path} is a checkpoint of format {about['format']}; this program reads format {FORMAT}. "
-            "Use the version of the course that wrote it."
+            f"Use the version of the course that wrote it: {content.get(IN_CHECKPOINTS, 'it does not say which')}."
         )
     weights = content.get("state_dict")
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from lab_kit import atomic_write
+from lab_kit.version import IN_CHECKPOINTS, course_version
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -22,7 +23,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write `checkpoint` to `path`; raises OSError where that fails."""
         # By way of memory, because torch.save turns a full disk into errors of many kinds.
         content = io.BytesIO()
-        torch.save(checkpoint, content)
+        torch.save(checkpoint | {IN_CHECKPOINTS: course_version()}, content)
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write.write_bytes(content.getbuffer(), path)

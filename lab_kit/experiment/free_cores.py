@@ -8,6 +8,7 @@ one thread, up to sixty times.
 import logging
 import math
 import os
+import time
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class FreeCores(pl.Callback):
-    """Look twice a second at what other programs do, and choose the number of threads.
+    """Look at the start, and then twice a second, at what other programs do, and choose the number of threads.
 
     It leaves alone what is not calculated by the threads of one process: GPUs, and several processes, which share the
     cores out when they start. The number of threads may change the last digits of sums.
@@ -39,6 +40,12 @@ class FreeCores(pl.Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._most > 1:
             torch.set_num_threads(self._most)
+
+    def on_fit_start(self, *_: Any) -> None:
+        """Look before the first step, which on too many threads can take as long as a hundred others."""
+        if self._most > 1:
+            time.sleep(max(0.0, INTERVAL_S - self._clock.age))
+        self._look()
 
     def on_train_batch_end(self, *_: Any) -> None:
         self._look()

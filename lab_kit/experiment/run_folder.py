@@ -24,6 +24,7 @@ from lab_kit.experiment.callbacks import TestPredictions
 from lab_kit.experiment.interrupts import Interrupted
 from lab_kit.paths import code_root, readable
 from lab_kit.plots import curves
+from lab_kit.version import course_version
 
 LOCK = ".lock"
 
@@ -178,9 +179,8 @@ def _formatted(name: str, value: Any) -> str:
 
 def _versions() -> str:
     packages = ("torch", "torchvision", "pytorch-lightning", "numpy")
-    return ", ".join(
-        [f"python {platform.python_version()}", *(f"{name} {installed_version(name)}" for name in packages)]
-    )
+    own = [f"course {course_version()}", f"python {platform.python_version()}"]
+    return ", ".join([*own, *(f"{name} {installed_version(name)}" for name in packages)])
 
 
 def _commit() -> str | None:

@@ -3,9 +3,7 @@
 The first line of a check's docstring is the requirement. The message of its assertion says what to do.
 """
 
-import inspect
 import os
-import re
 import textwrap
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,6 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+
+from lab_kit.grading import check_files
+from lab_kit.grading.requirements import first_line, requirements
 
 WIDTH = 100  # characters of a line, in a terminal that has as many
 
@@ -28,6 +29,20 @@ def pytest_configure(config: pytest.Config) -> None:
                 f"These checks are about {lab}, but Python has already imported {name} from {found}. "
                 f"Check one lab at a time: python -m pytest {lab.name}/homework"
             )
+    _refuse_early_exit(config)
+
+
+def _refuse_early_exit(config: pytest.Config) -> None:
+    """Make `os._exit` an error: code that calls it would end the checks, without a list and with exit code 0."""
+    leave, this = os._exit, os.getpid()
+
+    def refuse(code: int) -> None:
+        if os.getpid() != this:  # a worker of a data loader ends so
+            leave(code)
+        raise RuntimeError("os._exit() ends Python at once, and all checks with it. Leave it out.")
+
+    os._exit = refuse
+    config.add_cleanup(lambda: setattr(os, "_exit", leave))
 
 
 def lab_of(config: pytest.Config) -> Path:
@@ -50,11 +65,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter.write_line(
         f"Checking the homework of {lab_of(session.config).name}. This takes from some seconds to a few minutes ..."
     )
+    if names := check_files.changed(session.config.rootpath):
+        folder = os.path.relpath(session.config.rootpath, session.config.invocation_params.dir)
+        reporter.write_line(
+            f"warning: {', '.join(names)}: not as handed out, so the list below says little. To take them back: "
+            f"git checkout {' '.join(f'{folder}/{name}' for name in names)}",
+            yellow=True,
+        )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    report = yield
+    try:
+        report = yield
+    except SystemExit as error:  # pytest would end here, without a list
+        report = pytest.CollectReport(collector.nodeid, "failed", str(error), [])
+        report.lesson = "The code ends Python, with sys.exit() or exit(). Leave that out."
+        return report
     if report.failed:
         report.lesson = _lesson(report.call.excinfo.value, lab_of(collector.config))
     return report
@@ -64,8 +91,8 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     report = yield
     report.place = item.session.items.index(item)
-    report.exercise = _first_line(item.module.__doc__)
-    report.requirement = _first_line(item.function.__doc__) or item.name
+    report.exercise = first_line(item.module.__doc__)
+    report.requirement = first_line(item.function.__doc__) or item.name
     report.lesson = _lesson(call.excinfo.value, lab_of(item.config)) if call.excinfo else ""
     return report
 
@@ -77,11 +104,22 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return ("error", "", "") if report.failed else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Call it no success where a check was skipped, or the code has ended the checks early."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == pytest.ExitCode.OK and len(reporter.stats.get("passed", [])) < len(session.items):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print the list."""
-    reports = [report for kind in ("passed", "failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    kinds = ("passed", "failed", "error", "skipped")
+    reports = [report for kind in kinds for report in terminalreporter.stats.get(kind, [])]
     checks = sorted((report for report in reports if hasattr(report, "requirement")), key=lambda report: report.place)
-    broken = [report for report in reports if not hasattr(report, "requirement")]
+    broken = {Path(report.nodeid).name: report.lesson for report in reports if not hasattr(report, "requirement")}
+    every = requirements(config.rootpath)
+    not_started = [requirement for requirement in every if requirement.file.name in broken]
     width = min(config.get_terminal_writer().fullwidth, WIDTH)
     write = terminalreporter.write_line
 
@@ -93,23 +131,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             _write_lesson(write, "As above." if report.lesson == lesson else report.lesson, width)
             lesson = report.lesson or None
         write("")
-    for report in broken:
-        write(f"{Path(report.nodeid).name} could not start, so its checks are missing", bold=True)
-        _write_lesson(write, report.lesson, width)
+    for exercise, group in groupby(not_started, key=lambda requirement: requirement.exercise):
+        write(exercise, bold=True)
+        missing = list(group)
+        _write_lesson(write, f"These checks could not start:\n{broken[missing[0].file.name]}", width)
+        for requirement in missing:
+            write(f"  [ ] {requirement.text}")
         write("")
 
     folder = os.path.relpath(config.rootpath, config.invocation_params.dir)
     met = sum(report.passed for report in checks)
-    every = _all_checks(config.rootpath)
-    left_out = len(every - {_name(report) for report in checks})
-    if checks:
-        write(f"{met} of {len(checks)} requirements are met.", bold=True)
-    if failed := [report for report in checks if report.failed]:
+    asked = len({_name(report) for report in checks}) + len(not_started)
+    left_out = len(every) - asked
+    if asked:
+        write(f"{met} of {asked} requirements are met.", bold=True)
+    if failed := [report for report in checks if not report.passed]:
         write("To run the first empty box by itself, with its whole traceback:")
         write(f"  python -m pytest {folder} -k {_name(failed[0])[1]} --tb=short")
-    elif checks and not left_out:
+    elif asked and met == len(every):
         write("Well done: that is all of it.", green=True)
-    if left_out and not broken:
+    if left_out > 0:
         write(f"Left out: {left_out} of {len(every)}. To check all of them:")
         write(f"  python -m pytest {folder}")
 
@@ -120,23 +161,10 @@ def _name(report: pytest.TestReport) -> tuple[str, str]:
     return Path(file).name, function.split("::")[-1].split("[")[0]
 
 
-def _all_checks(folder: Path) -> set[tuple[str, str]]:
-    """Return file and function of every check that there is, whether or not this run was asked for it."""
-    return {
-        (file.name, name)
-        for file in folder.glob("test_*.py")
-        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-
-
 def _write_lesson(write: Callable[..., None], lesson: str, width: int) -> None:
     for paragraph in lesson.splitlines():
         for line in textwrap.wrap(paragraph, width - 6, break_long_words=False, break_on_hyphens=False):
             write(f"      {line}", yellow=True)
-
-
-def _first_line(docstring: str | None) -> str:
-    return inspect.cleandoc(docstring or "").split("\n")[0].removesuffix(".")
 
 
 def _lesson(error: BaseException, lab: Path) -> str:
