@@ -1,0 +1,61 @@
+"""What GitHub runs names only what is there: targets of the Makefile, files, and Python versions that are supported."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab_kit.paths import project_root
+
+ROOT = project_root()
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+TARGETS = set(re.findall(r"^([a-z-]+(?: [a-z-]+)*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def commands(path: Path) -> str:
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    return "\n".join(step["run"] for job in jobs for step in job["steps"] if "run" in step)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_a_workflow_runs_is_there(path):
+    text = commands(path)
+    known = {name for target in TARGETS for name in target.split()} | {"test-"}  # the rest is a matrix's
+    assert {name for name in re.findall(r"\bmake ([a-z-]+)(?!\S)", text)} <= known
+    files = re.findall(r"(?<![\w/.])((?:tests|requirements|benchmarks|training|curriculum|\.ci)/[\w./-]+)", text)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_have_versions_and_jobs_have_limits(path):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert "permissions" in content  # not more than they need
+    for job in content["jobs"].values():
+        assert job["timeout-minutes"] <= 120
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w.-]+(/[\w.-]+)+@v\d+(\.\d+)*", step["uses"]) if "uses" in step else step["run"]
+
+
+def test_all_versions_of_python_that_we_name_are_tried():
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    tried = re.findall(r"3\.\d+", (ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    assert oldest.removeprefix(">=") in tried
+    assert {"3.11", "3.12", "3.13", "3.14"} <= set(tried)
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_are_forms(path):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert content["blank_issues_enabled"] is True
+        return
+    assert {"name", "description", "body"} <= content.keys()
+    names = [part["id"] for part in content["body"]]
+    assert len(names) == len(set(names))
+    assert {part["type"] for part in content["body"]} <= {"textarea", "input", "dropdown", "checkboxes", "markdown"}
+    assert all("label" in part["attributes"] for part in content["body"])
+    if path.stem == "fault":
+        assert "lab_kit.doctor" in path.read_text(encoding="utf-8")
