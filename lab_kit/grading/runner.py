@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -75,9 +76,9 @@ def run(task: Examination, seconds: float, stop: Event) -> Outcome:
         KeyboardInterrupt: it was ended by `stop`.
         RuntimeError: the checks could not be prepared; no student is to blame for that.
     """
-    forks = hasattr(os, "fork")
-    context = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:
+    linux = sys.platform == "linux"  # macOS's libraries do not bear forking once they are loaded; Windows has no fork
+    context = multiprocessing.get_context("forkserver" if linux else "spawn")
+    if linux:
         context.set_forkserver_preload(PRELOADED)  # once for all processes: it takes seconds
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=examine, args=(task, theirs), daemon=True)
