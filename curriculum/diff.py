@@ -60,8 +60,9 @@ def homework_changes(manifest: Manifest, number: int) -> tuple[list[Change], Sid
     solutions = {name: path.read_bytes() for name, path in manifest.solutions(lab).items()}
     if not solutions:
         raise UserError(f"{SOLUTIONS}/{lab.folder} has no solutions to show.")
-    titles = Side("starter", f"the homework of lab {number} as students get it"), Side("solution", "as we solved it")
-    return _compared(built_files(manifest, lab), solutions), *titles
+    before = Side("starter", "as students get it")
+    after = Side("solution", f"the homework of lab {number} as we solved it")
+    return _compared(built_files(manifest, lab), solutions), before, after
 
 
 def _compared(old: dict[str, bytes], new: dict[str, bytes]) -> list[Change]:
