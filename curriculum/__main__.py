@@ -1,17 +1,16 @@
 """The course tool: build the labs from labs.toml and the canonical code, check them, show what one adds to another.
 
-python -m curriculum build | check | diff A B | list | notebooks
+python -m curriculum build | check | mentions | diff A B | list | notebooks | new-lab | new-dataset
 """
 
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from curriculum import check, diff, html, manifest, release, snapshot, tour
+from curriculum import changed_code, check, diff, html, manifest, mentions, notebooks, release, snapshot, writing
 from lab_kit.errors import UserError, nearest
 from lab_kit.plain_console import PlainConsole
 
@@ -39,14 +38,13 @@ def _build(course: manifest.Manifest, options: argparse.Namespace, console: Plai
     if (options.upto is None) != (options.out is None):
         raise UserError("--upto and --out belong together: build --upto 1 --out DIR")
     if options.out:
-        written, removed = release.build(course, course.lab(options.upto), options.out.resolve(), options.force)
-        console.print(f"{options.out}: {len(written)} files written, {len(removed)} removed")
+        lab, out = course.lab(options.upto), options.out.resolve()
+        done = release.build(course, lab, out, options.force, options.shrink, options.with_solutions)
+        writing.say_what_was_written(console, str(options.out), done)
         return
-    snapshot.build_packages(course)
-    for name, (written, removed) in snapshot.build(course, course.root, options.force).items():
-        console.print(f"{name}: {len(written)} files written, {len(removed)} removed")
-    for name in tour.write(course):
-        console.print(f"{name}: its generated lists are up to date again")
+    if options.shrink or options.with_solutions:
+        raise UserError("--shrink and --with-solutions are about a release: build --upto N --out DIR")
+    writing.build_labs(course, console, options.force)
 
 
 def _check(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> int:
@@ -54,19 +52,40 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Plai
     for problem in problems:
         diff.print_diff(console, problem)
     if problems:
-        console.print(f"\n{len(problems)} problems. Nobody edits labs, but for homework and own classes:")
-        console.print("`python -m curriculum build` writes them again.")
-        return 1
-    if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.own_files(course, lab)]:
-        console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")
-    sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
-    console.print(f"{'But for that, the' if done else 'The'} labs are as built: {sizes}")
-    return 0
+        console.print(
+            f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}. Where a lab differs from what is built,"
+        )
+        console.print(
+            "`python -m curriculum build` writes it again: nobody edits labs, but for homework and own classes."
+        )
+    else:
+        if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.own_files(course, lab)]:
+            console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")
+        sizes = ", ".join(f"{lab.folder} {len(snapshot.lab_files(course, lab))} files" for lab in course.labs)
+        console.print(f"{'But for that, the' if done else 'The'} labs are as built: {sizes}")
+    try:
+        advice = mentions.report(course, changed_code.since(course, "HEAD"), most=5)
+    except UserError as error:
+        advice = [f"What mentions changed code was not looked for: {error}"]
+    for line in advice:
+        console.print(line)
+    return 1 if problems else 0
+
+
+def _mentions(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
+    changes = changed_code.since(course, options.since)
+    for line in mentions.report(course, changes) or [f"Nothing mentions what has changed since {options.since}."]:
+        console.print(line)
 
 
 def _diff(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
-    found = diff.changes(course, options.a, options.b)
-    before, after = course.lab(options.a), course.lab(options.b)
+    if options.b is None if options.homework is None else options.a is not None:
+        raise UserError("Compare two labs, diff 1 2; or homework with its solution, diff --homework 1")
+    if options.homework is None:
+        found = diff.changes(course, options.a, options.b)
+        before, after = course.lab(options.a), course.lab(options.b)
+    else:
+        found, before, after = diff.homework_changes(course, options.homework)
     if options.html:
         html.write(options.html, found, before, after)
         console.print(f"Written: {options.html}")
@@ -86,37 +105,44 @@ def _list(course: manifest.Manifest, options: argparse.Namespace, console: Plain
 
 
 def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
-    from curriculum import execute, notebooks  # here, because Jupyter takes a second to import
-
     chosen = notebooks.sources(course, course.lab(options.lab) if options.lab is not None else None)
     wanted = [source for source in chosen if options.only in source.path.stem]
     if not wanted:
         raise UserError(f"There is no such notebook.{nearest(options.only, [source.path.stem for source in chosen])}")
-    for source in wanted:
-        start = time.perf_counter()
-        size = execute.build(course, source, options.fast, options.force)
-        seconds = time.perf_counter() - start
-        console.print(f"{source.built}: {seconds:.0f} s, {size / 1e3:,.0f} kB")
+    writing.run_notebooks(course, wanted, console, options.fast, options.force)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
-    commands = parser.add_subparsers(required=True, metavar="build | check | diff | list | notebooks")
+    commands = parser.add_subparsers(
+        required=True, metavar="build | check | mentions | diff | list | notebooks | new-..."
+    )
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
     build.add_argument("--upto", type=int, metavar="N", help="the last lab of a repository for students ...")
     build.add_argument("--out", type=Path, metavar="DIR", help="... which is written into this empty folder")
-    build.add_argument("--force", action="store_true", help="drop what was edited by hand in generated files")
+    build.add_argument("--with-solutions", type=int, default=0, metavar="N", help="the last lab with solutions there")
+    build.add_argument(
+        "--shrink", action="store_true", help="remove labs and solutions that are in DIR, and not asked for"
+    )
+    build.add_argument("--force", action="store_true", help="replace what was edited by hand, and keep a copy of it")
     build.set_defaults(command=_build)
 
     checking = commands.add_parser("check", help="build again elsewhere, and fail where the labs differ from it")
     checking.add_argument("--strict", action="store_true", help="fail where somebody has done homework, too")
     checking.set_defaults(command=_check)
 
-    differing = commands.add_parser("diff", help="show what lab B adds to lab A, and changes in it")
-    differing.add_argument("a", type=int, metavar="A")
-    differing.add_argument("b", type=int, metavar="B")
+    mentioning = commands.add_parser("mentions", help="list the passages that mention code which has changed")
+    mentioning.add_argument(
+        "--since", default="HEAD", metavar="REV", help="since which commit of git; HEAD if not given"
+    )
+    mentioning.set_defaults(command=_mentions)
+
+    differing = commands.add_parser("diff", help="show what lab B adds to lab A, and changes in it; or solved homework")
+    differing.add_argument("a", type=int, metavar="A", nargs="?")
+    differing.add_argument("b", type=int, metavar="B", nargs="?")
+    differing.add_argument("--homework", type=int, metavar="N", help="show the solution of a lab's homework instead")
     differing.add_argument("--html", type=Path, metavar="FILE", help="write a page to show in class instead")
     differing.set_defaults(command=_diff)
 
@@ -127,8 +153,20 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
     running.add_argument("--only", default="", metavar="NAME", help="only those whose name contains this")
     running.add_argument("--fast", action="store_true", help="with hardly any work: to see that every cell runs")
-    running.add_argument("--force", action="store_true", help="drop what was edited by hand in the labs' notebooks")
+    running.add_argument("--force", action="store_true", help="replace those that were edited by hand, and keep a copy")
     running.set_defaults(command=_notebooks)
+
+    lab = commands.add_parser("new-lab", help="add a lab: its texts, homework and notebook, for you to change")
+    lab.add_argument("title", help="what it is about, in a line")
+    lab.add_argument(
+        "--main", default="--data_class MNIST --model_class MLP --max_epochs 1", help="its main command's flags"
+    )
+    lab.set_defaults(command=writing.new_lab)
+
+    dataset = commands.add_parser("new-dataset", help="add a dataset that is drawn in code, for you to change")
+    dataset.add_argument("name", metavar="NAME", help="of its class, such as Figures")
+    dataset.add_argument("--lab", type=int, required=True, metavar="N", help="the lab that adds it")
+    dataset.set_defaults(command=writing.new_dataset)
     return parser
 
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 
-from curriculum import exports, notebooks, release, snapshot, tour, tree
+from curriculum import demands, exports, notebooks, release, snapshot, tour, tree
 from curriculum.manifest import Lab, Manifest, files_below
 
 
@@ -24,21 +24,30 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
-    problems = _packages(manifest) + notebooks.faults(manifest) + _readmes(manifest)
+    problems = demands.faults(manifest) + _packages(manifest) + notebooks.faults(manifest) + _readmes(manifest)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)
-        for lab in manifest.labs:
-            expected = [] if strict else own_files(manifest, lab)
-            problems += _differences(manifest, lab, fresh / lab.folder, expected) + release.leaks(manifest, lab)
-        for one, two in pairwise(manifest.labs):
-            problems += [
-                f"{name} differs between {one.folder} and {two.folder}, and `may_differ` does not list it."
-                for name in differing(fresh / one.folder, fresh / two.folder)
-                if not any(fnmatch(name, pattern) for pattern in manifest.may_differ)
-            ]
-        if _contents(fresh) != _contents(_built_by_another_process(manifest, Path(folder) / "again")):
-            problems.append("Two builds of the same files differ: the build is not deterministic.")
+        with demands.start_mains(manifest, fresh) as mains:  # which goes on beside the rest
+            problems += _drift(manifest, fresh, strict)
+            if _contents(fresh) != _contents(_built_by_another_process(manifest, Path(folder) / "again")):
+                problems.append("Two builds of the same files differ: the build is not deterministic.")
+            problems += demands.main_faults(manifest, mains)
+    return problems
+
+
+def _drift(manifest: Manifest, fresh: Path, strict: bool) -> list[str]:
+    """Compare the labs with those built in `fresh`, and with each other, and look for what later labs bring."""
+    problems = []
+    for lab in manifest.labs:
+        expected = [] if strict else own_files(manifest, lab)
+        problems += _differences(manifest, lab, fresh / lab.folder, expected) + release.leaks(manifest, lab)
+    for one, two in pairwise(manifest.labs):
+        problems += [
+            f"{name} differs between {one.folder} and {two.folder}, and `may_differ` does not list it."
+            for name in differing(fresh / one.folder, fresh / two.folder)
+            if not any(fnmatch(name, pattern) for pattern in manifest.may_differ)
+        ]
     return problems
 
 

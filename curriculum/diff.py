@@ -6,12 +6,21 @@ from difflib import unified_diff
 
 from rich.text import Text
 
-from curriculum.manifest import Lab, Manifest
-from curriculum.snapshot import lab_files
+from curriculum.manifest import SOLUTIONS, Lab, Manifest
+from curriculum.snapshot import built_files, lab_files
 from lab_kit.errors import UserError
 from lab_kit.plain_console import PlainConsole
 
+INIT = "/__init__.py"  # generated
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two states that are compared: a short name, and a title."""
+
+    folder: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -38,11 +47,29 @@ def changes(manifest: Manifest, a: int, b: int) -> list[Change]:
         raise UserError(
             f"Compare a lab with a later one: diff {min(a, b)} {max(a, b)}" if a != b else "Compare two labs."
         )
-    old, new = lab_files(manifest, before), lab_files(manifest, after)
+    return _compared(lab_files(manifest, before), lab_files(manifest, after))
+
+
+def homework_changes(manifest: Manifest, number: int) -> tuple[list[Change], Side, Side]:
+    """Return how the homework of a lab is solved: each file as students get it and as in the solution; and both sides.
+
+    Raises:
+        UserError: there is no such lab, or it has no solutions.
+    """
+    lab = manifest.lab(number)
+    solutions = {name: path.read_bytes() for name, path in manifest.solutions(lab).items()}
+    if not solutions:
+        raise UserError(f"{SOLUTIONS}/{lab.folder} has no solutions to show.")
+    before = Side("starter", "as students get it")
+    after = Side("solution", f"the homework of lab {number} as we solved it")
+    return _compared(built_files(manifest, lab), solutions), before, after
+
+
+def _compared(old: dict[str, bytes], new: dict[str, bytes]) -> list[Change]:
     return [Change(name, old[name].decode() if name in old else None, text.decode()) for name, text in new.items()]
 
 
-def show(console: PlainConsole, found: list[Change], before: Lab, after: Lab) -> None:
+def show(console: PlainConsole, found: list[Change], before: Lab | Side, after: Lab | Side) -> None:
     """Print a summary of all files, then a unified diff of each that is new or has changed."""
     console.print(Text(f"{after.folder}: {after.title}", style="bold"))
     console.print(Text(f"compared with {before.folder}: {before.title}\n"))

@@ -22,22 +22,32 @@ FAST = "COURSE_FAST"
 def build(manifest: Manifest, source: Source, fast: bool = False, force: bool = False) -> int:
     """Execute a notebook and write it, outputs included, into its lab; returns its size in bytes.
 
+    With `force`, one there that was edited by hand is replaced; a copy stays in the lab's `.replaced/`.
+
     Raises:
         UserError: a cell fails, or the notebook there was edited by hand. Nothing was written.
     """
     path = manifest.root / source.built
-    if path.is_file() and not force:
-        there = notebooks.read(path)
-        if there.metadata.get("course", {}).get("sources") != notebooks.fingerprint(there):
-            raise UserError(
-                f"{source.built} was edited by hand. To keep the edit, make it in {source.path.name}; "
-                "to drop it, add --force."
-            )
+    if (edited := _is_edited(path)) and not force:
+        raise UserError(
+            f"{source.built} was edited by hand. To keep the edit, make it in {source.path.name}; to replace it, add "
+            f"--force, and a copy stays in {tree.REPLACED}/."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     environment = {FAST: "1"} if fast else {}
     notebook = run(notebooks.assemble(manifest, source), path.parent, environment, name=source.built)
+    if edited:
+        tree.keep_copies(path.parent.parent, [f"{path.parent.name}/{path.name}"])
     tree.write_whole(path, (nbformat.writes(notebook) + "\n").encode())
     return path.stat().st_size
+
+
+def _is_edited(path: Path) -> bool:
+    """Return whether a built notebook has other cells than it was built with."""
+    if not path.is_file():
+        return False
+    there = notebooks.read(path)
+    return there.metadata.get("course", {}).get("sources") != notebooks.fingerprint(there)
 
 
 def run(notebook: NotebookNode, folder: Path, environment: Mapping[str, str], name: str) -> NotebookNode:

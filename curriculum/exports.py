@@ -46,7 +46,7 @@ def exported_names(init: bytes) -> set[str]:
     """Return the names in an `__init__.py`'s `__all__`, as far as they can be told without running it."""
     lists = (
         node.value
-        for node in _parsed(init, "__init__.py").body
+        for node in parsed(init, "__init__.py").body
         if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets)
     )
     return {item.value for names in lists for item in ast.walk(names) if isinstance(item, ast.Constant)}
@@ -83,7 +83,7 @@ def defined_names(source: Path) -> set[str]:
     Raises:
         UserError: it is not Python.
     """
-    body = _parsed(source.read_bytes(), source).body
+    body = parsed(source.read_bytes(), source).body
     names = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     imported = (alias for node in body if isinstance(node, ast.ImportFrom) for alias in node.names)
     names |= {alias.name for alias in imported if alias.asname == alias.name}
@@ -91,7 +91,8 @@ def defined_names(source: Path) -> set[str]:
     return names | {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
-def _parsed(content: bytes, name: str | Path) -> ast.Module:
+def parsed(content: bytes, name: str | Path) -> ast.Module:
+    """Return a module's syntax tree; raises UserError where it is not Python."""
     try:
         return ast.parse(content)
     except SyntaxError as error:
@@ -102,9 +103,9 @@ def _text(package: str, table: dict, modules: dict[str, list[str]]) -> str:
     dotted = package.replace("/", ".")
     blocks = [f'"""{table["about"]}"""']
     if "needs" in table:
-        blocks.append(
-            CHECK.strip().format(dotted=dotted, needs="(" + ", ".join(f'"{name}"' for name in table["needs"]) + ")")
-        )
+        names = ", ".join(f'"{name}"' for name in table["needs"])
+        needs = f"({names})" if len(table["needs"]) > 1 else f"({names},)"  # a tuple of one needs a comma
+        blocks.append(CHECK.strip().format(dotted=dotted, needs=needs))
     if modules:
         blocks.append("\n".join(_fold(f"from {dotted}.{module} import ", names) for module, names in modules.items()))
         exported = sorted((name for names in modules.values() for name in names), key=_like_the_linter)

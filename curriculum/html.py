@@ -1,4 +1,4 @@
-"""Write a page that shows in class what a lab adds and changes, side by side."""
+"""Write a page that shows in class what a lab adds and changes, or how homework is solved, side by side."""
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -10,7 +10,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
-from curriculum.diff import Change
+from curriculum.diff import INIT, Change, Side
 from curriculum.manifest import Lab
 from curriculum.tree import write_whole
 from lab_kit.errors import UserError
@@ -22,7 +22,7 @@ LIGHT, DARK = "friendly", "native"  # styles of Pygments that can be read from t
 Row = tuple[str, int | None, str, int | None, str]  # kind, then line number and text on the left and on the right
 
 
-def write(path: Path, changes: list[Change], before: Lab, after: Lab) -> None:
+def write(path: Path, changes: list[Change], before: Lab | Side, after: Lab | Side) -> None:
     """Write the page; raises UserError where that cannot be done."""
     try:
         write_whole(path, page(changes, before, after).encode())
@@ -30,9 +30,13 @@ def write(path: Path, changes: list[Change], before: Lab, after: Lab) -> None:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from error
 
 
-def page(changes: list[Change], before: Lab, after: Lab) -> str:
-    """Return the page: a table of contents, then each file that is new or has changed, in the order of `changes`."""
-    shown = [change for change in changes if change.kind != "unchanged"]
+def page(changes: list[Change], before: Lab | Side, after: Lab | Side) -> str:
+    """Return the page: a table of contents, then each file that is new or has changed, in the order of `changes`.
+
+    Generated `__init__.py` are counted and not shown: no lesson is about them.
+    """
+    different = [change for change in changes if change.kind != "unchanged"]
+    shown = [change for change in different if not change.name.endswith(INIT)]
     unchanged = [change.name for change in changes if change.kind == "unchanged"]
     return template(PAGE).render(
         before=before,
@@ -40,6 +44,7 @@ def page(changes: list[Change], before: Lab, after: Lab) -> str:
         colours=HtmlFormatter(style=LIGHT).get_style_defs(".code"),
         dark_colours=HtmlFormatter(style=DARK).get_style_defs(".dark .code"),
         unchanged=unchanged,
+        hidden=[change.name for change in different if change not in shown],
         files=[(change, _rows(change)) for change in shown],
     )
 

@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from curriculum import tree
 from lab_kit.errors import UserError, nearest
 
 NAME = "labs.toml"
 STARTERS = "curriculum/starters"  # what homework starts from, where that is no file of the lab's code
+SOLUTIONS = "curriculum/solutions"
 BY_PRODUCTS = ("__pycache__", "logs", ".*", "*.unfinished")  # of running the code: no part of the course
 
 
@@ -26,6 +28,8 @@ class Lab:
     names: tuple[str, ...] = ()
     may_announce: tuple[str, ...] = ()
     homework: tuple[str, ...] = ()
+    most_files: int | None = None
+    most_lines: int | None = None
 
     @property
     def folder(self) -> str:
@@ -77,8 +81,11 @@ class Manifest:
 
     def starters(self, lab: Lab) -> dict[str, Path]:
         """Return the files that a lab's homework starts from and that are no code of the lab: name there -> source."""
-        folder = self.root / STARTERS / lab.folder
-        return {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
+        return _by_name(self.root / STARTERS / lab.folder)
+
+    def solutions(self, lab: Lab) -> dict[str, Path]:
+        """Return the solutions of a lab's homework: name in the lab -> source."""
+        return _by_name(self.root / SOLUTIONS / lab.folder)
 
     def faults(self) -> list[str]:
         """Say what is wrong with who owns what, a line each."""
@@ -124,6 +131,10 @@ def files_below(folder: Path) -> list[Path]:
     return found
 
 
+def _by_name(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
+
+
 def load(root: Path) -> Manifest:
     """Read `labs.toml` in `root`.
 
@@ -137,9 +148,20 @@ def load(root: Path) -> Manifest:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from error
+    if "canonical" not in content and NAME in tree.recorded(root):
+        raise UserError(
+            f"{root} is a repository for students: its labs are built. A new lab comes with `git pull`; `git checkout "
+            "FILE` brings a file back as it was. Those who teach build in the repository of the course."
+        )
     labs = tuple(_make(Lab, table, f"lab {number}") for number, table in enumerate(content.pop("lab", []), start=1))
-    if [lab.number for lab in labs] != list(range(1, len(labs) + 1)) or not labs:
-        raise UserError(f"{NAME}: the labs must be numbered 1, 2, 3, ... in this order.")
+    numbers, wanted = [lab.number for lab in labs], list(range(1, len(labs) + 1))
+    if not labs:
+        raise UserError(f"{NAME} has no [[lab]].")
+    if numbers != wanted:
+        raise UserError(
+            f"{NAME}: the labs are numbered {', '.join(map(str, numbers))}. Number them {', '.join(map(str, wanted))}: "
+            "in the order in which they stand, none left out."
+        )
     return _make(Manifest, content | {"root": root, "labs": labs}, "the file")
 
 

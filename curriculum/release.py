@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 from curriculum import names, notebooks, snapshot, tree
@@ -10,11 +11,17 @@ from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
 KIT = "lab_kit/"
+SOLUTIONS = "solutions"  # the release's folder of published solutions, each at the place that it has in its lab
 HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
 
 
-def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
+def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str, bytes]:
     """Return every file of the repository that ends with lab `upto`, name -> content.
+
+    Args:
+        manifest: the course.
+        upto: the last lab.
+        solutions: the number of the last lab whose solutions are published; 0 for none.
 
     Raises:
         UserError: an entry of `shared` in labs.toml matches no file.
@@ -24,6 +31,8 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
         own = _hand_written(manifest, lab) | snapshot.built_files(manifest, lab) | notebooks.built(manifest, lab)
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
+    for lab in manifest.labs[:solutions]:
+        files |= _solutions(manifest, lab)
     # The repository's documentation names all labs, so it stays there, and links lead to it.
     docs = f"](https://github.com/{manifest.repository}/blob/main/docs/".encode()
     files |= {
@@ -37,30 +46,25 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
             raise UserError(f"{NAME}: '{pattern}' in `shared` matches no file.")
         files |= {path.relative_to(manifest.root).as_posix(): path.read_bytes() for path in paths}
     files[NAME] = _labs_toml(manifest, upto).encode()
-    labs = "\n".join(f"| [`{lab.folder}`]({lab.folder}) | {lab.title} |" for lab in manifest.labs[: upto.number])
-    values = {"@LAB@": str(upto.number), "@MAIN@": upto.main, "@LABS@": labs, "@SETUP@": _setup_recipe(manifest)}
-    for template in files_below(TEMPLATES):
-        text = template.read_text(encoding="utf-8")
-        for placeholder, value in values.items():
-            text = text.replace(placeholder, value)
-        files[template.name] = text.encode()
-    return files
+    return files | _front(manifest, upto, solutions)
 
 
 def leaks(manifest: Manifest, upto: Lab) -> list[str]:
-    """Say where the repository that ends with lab `upto` names what comes later, a line each.
+    """Say where the repository that ends with lab `upto`, with all solutions, names what comes later, a line each.
 
     Labs before `upto` are left out: they must not even name what `upto` introduces, and have a release of their own.
     """
-    earlier = tuple(f"{lab.folder}/" for lab in manifest.labs[: upto.number - 1])
+    earlier = tuple(
+        start for lab in manifest.labs[: upto.number - 1] for start in (f"{lab.folder}/", f"{SOLUTIONS}/{lab.folder}/")
+    )
     files = {
         name: notebooks.words(name, content)
-        for name, content in release_files(manifest, upto).items()
+        for name, content in release_files(manifest, upto, upto.number).items()
         # A picture has no words; the kit is the same in every release, and no part of any lesson.
         if not name.startswith((*earlier, KIT)) and not name.endswith(".png")
     }
-    own = [f"{upto.folder}/{name}" for name in _hand_written(manifest, upto)]
-    own_words = {name: files[name] for name in own if name in files}
+    own = {f"{upto.folder}/{name}" for name in _hand_written(manifest, upto)} | _solutions(manifest, upto).keys()
+    own_words = {name: files[name] for name in files if name in own}
     later = names.later_names(manifest, upto)
     announced = {name.lower() for name in upto.may_announce}
     return [
@@ -70,23 +74,62 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
     ]
 
 
-def build(manifest: Manifest, upto: Lab, folder: Path, force: bool = False) -> tuple[list[str], list[str]]:
-    """Write the repository that ends with lab `upto` into `folder`; returns the names written and removed.
+def build(
+    manifest: Manifest, upto: Lab, folder: Path, force: bool = False, shrink: bool = False, solutions: int = 0
+) -> tree.Written:
+    """Write the repository that ends with lab `upto` into `folder`; returns what was done there.
+
+    Args:
+        manifest: the course.
+        upto: the last lab.
+        folder: empty, or what an earlier call has written.
+        force: write over what was edited by hand in generated files; a copy stays in `.replaced/`.
+        shrink: remove labs and solutions that an earlier call has written, and this one does not.
+        solutions: the number of the last lab whose solutions are published; 0 for none.
 
     Raises:
         UserError: the folder holds something else, something would be lost, or a later lab is named. Nothing was
             written.
     """
     snapshot.assert_sound(manifest)
+    if not 0 <= solutions <= upto.number:
+        raise UserError(f"--with-solutions {solutions}: the release ends with lab {upto.number}.")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: --out must name a folder.")
     if folder.is_dir() and any(folder.iterdir()) and NAME not in tree.recorded(folder):
         raise UserError(f"{folder} is not empty, and no release was built there: choose an empty folder.")
     if found := [line for lab in manifest.labs[: upto.number] for line in leaks(manifest, lab)]:
         raise UserError(f"{found[0]} ({len(found)} such lines). `python -m curriculum check` lists them all.")
-    files = release_files(manifest, upto)
+    files = release_files(manifest, upto, solutions)
+    if not shrink:
+        _assert_nothing_vanishes(folder, files)
     snapshot.guard(folder, files, force, f"make the change in {manifest.root.name}/ and build again")
     return tree.write(folder, files)
+
+
+def _assert_nothing_vanishes(folder: Path, files: dict[str, bytes]) -> None:
+    """Raise UserError where whole labs, or the solutions of some, were written before and are not in `files`."""
+    stay = {_part(name) for name in files}
+    there = [name for name in tree.recorded(folder) if (folder / name).is_file()]
+    lost = Counter(part for part in map(_part, there) if part and part not in stay)
+    if not lost:
+        return
+    flags = {
+        flag: max(numbers)
+        for flag, of in (("--upto", "lab"), ("--with-solutions", f"{SOLUTIONS}/lab"))
+        if (numbers := [int(part.removeprefix(of)) for part in lost if part.startswith(of)])
+    }
+    raise UserError(
+        f"{lost.total()} files would vanish from {folder.name}: "
+        f"{', '.join(f'{number} of {part}' for part, number in lost.items())}. To keep them, build with "
+        f"{' '.join(f'{flag} {number}' for flag, number in flags.items())}; to remove them, add --shrink."
+    )
+
+
+def _part(name: str) -> str:
+    """Return `lab2` or `solutions/lab2`, to which a file of a release belongs; nothing for other files."""
+    found = re.match(rf"(?:{SOLUTIONS}/)?lab\d+(?=/)", name)
+    return found[0] if found else ""
 
 
 def _hand_written(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
@@ -94,6 +137,33 @@ def _hand_written(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     single = [folder / name for name in HAND_WRITTEN if (folder / name).is_file()]
     paths = single + [path for name in HAND_WRITTEN for path in files_below(folder / name)]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _solutions(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
+    """Return the solutions of a lab's homework, name in a release -> content."""
+    found = manifest.solutions(lab)
+    return {f"{SOLUTIONS}/{lab.folder}/{name}": path.read_bytes() for name, path in found.items()}
+
+
+def _front(manifest: Manifest, upto: Lab, solutions: int) -> dict[str, bytes]:
+    """Return the files of the release's own folder, from their templates."""
+    labs = "\n".join(f"| [`{lab.folder}`]({lab.folder}) | {lab.title} |" for lab in manifest.labs[: upto.number])
+    values = {"@LAB@": str(upto.number), "@MAIN@": upto.main, "@LABS@": labs, "@SETUP@": _setup_recipe(manifest)}
+    if solutions:
+        values["@SOLUTIONS@"] = (
+            f"`{SOLUTIONS}/` has our solutions of the homework up to lab {solutions}, each file at the place that it "
+            "has in its lab. Look at them when you have tried it yourself, and compare: `git diff --no-index` shows "
+            "how two files differ."
+        )
+    else:
+        values["\n@SOLUTIONS@\n"] = ""
+    files = {}
+    for template in files_below(TEMPLATES):
+        text = template.read_text(encoding="utf-8")
+        for placeholder, value in values.items():
+            text = text.replace(placeholder, value)
+        files[template.name] = text.encode()
+    return files
 
 
 def _setup_recipe(manifest: Manifest) -> str:

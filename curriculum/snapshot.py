@@ -19,13 +19,13 @@ def built_files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     return lab_files(manifest, lab) | {name: path.read_bytes() for name, path in manifest.starters(lab).items()}
 
 
-def build(manifest: Manifest, folder: Path, force: bool = False) -> dict[str, tuple[list[str], list[str]]]:
-    """Write all labs into `folder`; returns the names of each lab's written and removed files.
+def build(manifest: Manifest, folder: Path, force: bool = False) -> dict[str, tree.Written]:
+    """Write all labs into `folder`; returns what became of each lab.
 
     Args:
         manifest: what to build.
         folder: gets lab1/, lab2/, ...; usually the root.
-        force: drop what was edited by hand in the generated files.
+        force: write over what was edited by hand in the generated files; a copy stays in the lab's `.replaced/`.
 
     Raises:
         UserError: labs.toml is at fault, or something that was not generated would be lost. Nothing was written.
@@ -56,8 +56,9 @@ def guard(folder: Path, files: dict[str, bytes], force: bool, how_to_keep: str) 
         raise UserError(f"{_names(folder, in_the_way)} would be overwritten, and was not generated: move it elsewhere.")
     if not force and (edited := tree.edited_files(folder, files)):
         raise UserError(
-            f"{_names(folder, edited)} was generated, and edited by hand since. To keep the edit, {how_to_keep}; "
-            "to drop it, add --force."
+            f"{_names(folder, edited)} was generated, and edited by hand since. If it is your homework, leave it as it "
+            "is: students need no build, a new lab comes with `git pull`. If you teach: to keep the edit, "
+            f"{how_to_keep}; to replace it, add --force, and a copy stays in {tree.REPLACED}/."
         )
 
 

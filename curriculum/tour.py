@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from curriculum import notebooks, tree
+from curriculum import exports, notebooks, tree
 from curriculum.manifest import Lab, Manifest
 from lab_kit.errors import UserError
 
@@ -67,13 +67,13 @@ def _reads(manifest: Manifest, lab: Lab) -> str:
     for number, name in enumerate(lab.reads, start=1):
         lines = len((manifest.root / name).read_text(encoding="utf-8").splitlines())
         rows.append(f"{number}. [`{name}`]({name}), {lines} lines. {purpose(manifest.root / name)}")
-    return "\n".join(rows)
+    return "\n".join(rows) or "Nothing yet: `reads` in labs.toml lists what to read."
 
 
 def _files(manifest: Manifest, lab: Lab) -> str:
     files = manifest.added(lab)
     folders = list(dict.fromkeys(name.rpartition("/")[0] for name in files))
-    width = max(len(name.rpartition("/")[2]) for name in files) + 6
+    width = max((len(name.rpartition("/")[2]) for name in files), default=0) + 6
     lines = []
     for folder in folders:
         lines.append(f"{folder}/")
@@ -81,7 +81,7 @@ def _files(manifest: Manifest, lab: Lab) -> str:
             parent, _, file = name.rpartition("/")
             if parent == folder:
                 lines.append(f"    {file:<{width - 4}}{purpose(manifest.root / name)}".rstrip())
-    return "\n".join(["```text", *lines, "```"])
+    return "\n".join(["```text", *lines, "```"]) if lines else "None yet: `adds` in labs.toml lists them."
 
 
 LAB_PARTS: dict[str, Callable[[Manifest, Lab], str]] = {"what to read": _reads, "new files": _files}
@@ -94,7 +94,7 @@ def purpose(path: Path) -> str:
     if path.name == "metadata.toml":
         return f"Where {tomllib.loads(text)['name']} comes from: addresses, sizes, hashes."
     if path.suffix == ".py":
-        return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+        return (ast.get_docstring(exports.parsed(text.encode(), path)) or "").partition("\n")[0]
     if path.suffix == ".html" and "<title>" in text:
         return f'The page "{text.partition("<title>")[2].partition("</title>")[0].strip()}".'
     if path.suffix in (".md", ".toml"):

@@ -1,17 +1,36 @@
 """A folder of generated files, which may hold other files too: written whole, and never over somebody's work.
 
 `.generated` in the folder lists the generated files with their sha256, as `sha256sum -c` reads it. A file that is not
-listed was not generated, and is left alone; one whose hash differs was edited by hand.
+listed was not generated, and is left alone; one whose hash differs was edited by hand, and is copied to `.replaced/`
+before anything is written in its place.
 """
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from lab_kit.errors import UserError
 
 LIST = ".generated"
+REPLACED = ".replaced"  # has a folder for each time at which edited files were written over
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a folder: the names of its files that were written and removed.
+
+    Of these, `replaced` had been edited by hand: the folder `copies` has them as they were (None: there were none).
+    """
+
+    written: list[str]
+    removed: list[str]
+    replaced: list[str]
+    copies: Path | None
 
 
 def recorded(folder: Path) -> dict[str, set[str]]:
@@ -47,12 +66,14 @@ def files_in_the_way(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     return [name for name in there if not (folder / name).is_file() or (folder / name).read_bytes() != files[name]]
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
-    """Make the generated files of a folder exactly `files`; returns the names that were written and removed.
+def write(folder: Path, files: Mapping[str, bytes]) -> Written:
+    """Make the generated files of a folder exactly `files`; returns what was done.
 
     What was generated before and is not wanted any more goes away. Ask `edited_files` and `files_in_the_way` first.
     """
     before = recorded(folder)
+    edited = edited_files(folder, files)
+    copies = keep_copies(folder, edited)
     hashes = {name: {_digest(content)} for name, content in files.items()}
     # While the files change, either content counts as generated: an interrupted build can be repeated.
     _write_list(folder, {name: before.get(name, set()) | hashes.get(name, set()) for name in before | hashes})
@@ -66,7 +87,24 @@ def write(folder: Path, files: Mapping[str, bytes]) -> tuple[list[str], list[str
             for parent in Path(name).parents[:-1]:
                 (folder / parent).rmdir()
     _write_list(folder, hashes)
-    return changed, stale
+    return Written(changed, stale, edited, copies)
+
+
+def keep_copies(folder: Path, names: Iterable[str]) -> Path | None:
+    """Copy files of a folder into a new folder below its `.replaced/`; returns that one, or None if there are none."""
+    names = list(names)
+    if not names:
+        return None
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in count(1):  # two builds may fall into one second
+        copies = folder / REPLACED / (now if number == 1 else f"{now}_{number}")
+        with suppress(FileExistsError):
+            copies.mkdir(parents=True)
+            break
+    for name in names:
+        (copies / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(folder / name, copies / name)
+    return copies
 
 
 def _write_list(folder: Path, hashes: Mapping[str, set[str]]) -> None:

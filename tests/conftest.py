@@ -5,6 +5,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from lab_kit.experiment import cli
 from lab_kit.handwriting import pen_set
-from tests import iam_archive
+from tests import iam_archive, small_course
 from tests.left_out import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  hooks of pytest's
 from training import run_experiment
 
@@ -136,6 +137,34 @@ def small_emnist(data_root: Path) -> dict[str, np.ndarray]:
                 archive.writestr(name, gzip.compress(idx_bytes(array), compresslevel=1))
     write_metadata(data_root, "emnist", [folder / "gzip.zip"])
     return arrays
+
+
+@pytest.fixture(scope="session")
+def course_as_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small course whose labs are built; for reading."""
+    from curriculum.__main__ import main  # here: Jupyter's formats take a second to import
+
+    root = small_course.write(tmp_path_factory.mktemp("small") / "course")
+    assert main(["--root", str(root), "build"]) == 0
+    return root
+
+
+@pytest.fixture
+def course(course_as_built: Path, tmp_path: Path) -> Path:
+    """Return a small course for one test to break."""
+    return shutil.copytree(course_as_built, tmp_path / "course")
+
+
+@pytest.fixture
+def tool(course: Path, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs the course tool on `course`; it returns the exit code, stdout and stderr."""
+    from curriculum.__main__ import main
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["--root", str(course), *arguments])
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

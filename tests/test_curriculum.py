@@ -1,4 +1,4 @@
-"""The course tool, on copies of the course that a test can break."""
+"""The course tool, on copies of a small course that a test can break."""
 
 import os
 import re
@@ -6,97 +6,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
-from fnmatch import fnmatch
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from curriculum import check, diff, exports, html, manifest, names, release, snapshot, tree
-from curriculum.__main__ import main
-from lab_kit.datasets import cache
-from lab_kit.handwriting import pen_set
-from lab_kit.handwriting.pen_strokes import draw_set
+from curriculum import diff, exports, html, manifest, names, tree
+from tests.small_course import contents, edit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Nobody who greps a release of lab 1 finds any of these.
-LATER = r"CNN|EMNIST|ResNet|SentenceGenerator|sentence_generator|Brown|CTC|LSTM|LineLitModel|greedy_decode|line_images"
-TINY = ("--max_epochs", "1", "--limit_train_batches", "2", "--limit_val_batches", "1", "--limit_test_batches", "1")
-ON_CPU = ("--source", "pen", "--accelerator", "cpu", "--num_sanity_val_steps", "0")
-
-Tool = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the course with its labs built."""
-    root = tmp_path_factory.mktemp("course")
-    for name in ("labs.toml", "Makefile", *_shared()):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, root / name)
-    for folder in ("text_recognizer", "training", "app", "data/raw", "curriculum/starters"):
-        shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "logs"))
-    snapshot.build(manifest.load(root), root)
-    return root
-
-
-@pytest.fixture
-def course(built: Path, tmp_path: Path) -> Path:
-    """The same, for one test to break."""
-    return shutil.copytree(built, tmp_path / "course")
-
-
-@pytest.fixture
-def tool(course: Path, capsys: pytest.CaptureFixture) -> Tool:
-    """Return a function that runs the tool on `course`; it returns the exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(["--root", str(course), *arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
-def _shared() -> list[str]:
-    patterns = tomllib.loads((REPOSITORY / "labs.toml").read_text())["shared"]
-    return [
-        path.relative_to(REPOSITORY).as_posix()
-        for pattern in patterns
-        for path in REPOSITORY.glob(pattern)
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def edit(path: Path, before: str, after: str) -> None:
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after, 1))
-
-
-# The labs in this repository
-
-
-def test_the_labs_are_as_built():
-    assert check.check(manifest.load(REPOSITORY)) == []
-
-
-def test_between_neighbours_only_new_files_and_may_differ_differ(built):
-    course, changed = manifest.load(built), []
-    for one, two in pairwise(course.labs):
-        before, after = snapshot.lab_files(course, one), snapshot.lab_files(course, two)
-        different = [name for name in before if before[name] != after[name]]
-        changed += different
-        assert all(any(fnmatch(name, pattern) for pattern in course.may_differ) for name in different)
-        new = [name for name in after if name not in before and not name.endswith("__init__.py")]
-        assert new == course.added(two)
-    assert changed
 
 
 # check
@@ -154,7 +71,7 @@ def test_check_says_that_it_saw_own_classes_made_as_the_documentation_says(cours
 
 
 def test_check_takes_no_missing_build_for_homework(course, tool):
-    edit(course / "text_recognizer/models/mlp.py", "DROPOUT = 0.2", "DROPOUT = 0.3")
+    edit(course / "text_recognizer/models/mlp.py", "DROPOUT = 0.2\n", "DROPOUT = 0.3\n")
     code, out, _ = tool("check")
     assert code == 1
     assert "\n-DROPOUT = 0.2\n+DROPOUT = 0.3\n" in out
@@ -207,11 +124,13 @@ def test_check_reports_an_entry_that_matches_nothing(course, tool):
 
 def test_check_reports_later_names_in_lab_1(course, tool):
     lines = {
-        "from text_recognizer.models.cnn import CNN": "names 'cnn'",
-        "from text_recognizer.data import EMNIST": "names 'EMNIST'",
-        "# later, an EMNISTLines will follow": "names 'EMNISTLines'",
-        "from text_recognizer.data import character_mapping": "imports text_recognizer.data.character_mapping",
-        "import text_recognizer.data.character_mapping": "imports text_recognizer.data.character_mapping",
+        "from text_recognizer.models.cnn import CNN": "names 'cnn': ",
+        "from text_recognizer.data import EMNIST": "names 'EMNIST': ",
+        "# later, an EMNISTLines will follow": "names 'EMNISTLines': ",
+        "# an EMNIST for a ResNet, and again EMNIST; then CTC": "names 'EMNIST', 'ResNet', 'CTC': ",
+        "# solve it with a beam_search": "names 'beam_search': ",
+        "from text_recognizer.data import emnist_lines": "imports text_recognizer.data.emnist_lines",
+        "import text_recognizer.data.emnist_lines": "imports text_recognizer.data.emnist_lines",
     }
     mlp = course / "text_recognizer/models/mlp.py"
     first = len(mlp.read_text().splitlines()) + 1
@@ -244,7 +163,6 @@ def test_modules_count_as_words_and_classes_anywhere(line, found):
 
 def test_check_reports_later_names_in_hand_written_files_unless_they_may_be_announced(course, tool):
     (course / "lab1/README.md").write_text("Next comes the LSTM.\n")
-    (course / "lab2/homework").mkdir()
     (course / "lab2/homework/README.md").write_text("Make it a ResNet.\n")
     code, out, _ = tool("check")
     assert code == 1
@@ -306,12 +224,24 @@ def test_build_refuses_to_overwrite_a_hand_edited_file_and_says_how_to_keep_or_d
     code, out, err = tool("build")
     assert (code, out) == (2, "")
     assert re.fullmatch(r"error: lab2/text_recognizer/models/cnn\.py was generated, and edited by hand .*\n", err)
-    assert "To keep the edit" in err
+    assert "If it is your homework, leave it as it is" in err
+    assert "If you teach: to keep the edit, make the change in the same file of course/ and build again" in err
     assert "--force" in err
     assert contents(course) == before
-    assert tool("build", "--force")[0] == 0
-    assert "DROPOUT = 0.25" in mine.read_text()
-    assert tool("check")[0] == 0
+
+
+def test_a_forced_build_names_what_it_replaces_and_keeps_a_copy_each_time(course, tool):
+    mine = course / "lab2/text_recognizer/models/cnn.py"
+    as_built = mine.read_bytes()
+    for words in ("mine", "mine again"):  # within a second, too
+        mine.write_text(words)
+        code, out, _ = tool("build", "--force")
+        assert code == 0
+        assert "lab2/text_recognizer/models/cnn.py had been edited: as it was, it is in " in out
+        assert mine.read_bytes() == as_built
+    copies = sorted((course / "lab2/.replaced").glob("*/text_recognizer/models/cnn.py"))
+    assert sorted(copy.read_text() for copy in copies) == ["mine", "mine again"]
+    assert tool("check", "--strict")[0] == 0
 
 
 def test_an_edit_that_moved_into_the_canonical_package_is_no_conflict(course, tool):
@@ -347,7 +277,7 @@ def test_an_interrupted_build_can_be_repeated(course, tool, monkeypatch):
     def interrupted(path: Path, content: bytes) -> None:
         write_whole(path, content)
         written.append(path)
-        if len(written) == 2:  # the list and one file
+        if sum("lab1" in path.parts for path in written) == 2:  # the list and one file
             raise KeyboardInterrupt
 
     monkeypatch.setattr(tree, "write_whole", interrupted)
@@ -381,14 +311,15 @@ def test_a_name_that_only_the_package_exports_is_not_lost(course, tool):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("number = 2", "number = 7", "numbered 1, 2, 3"),
+        ("number = 2", "number = 7", "the labs are numbered 1, 7, 3. Number them 1, 2, 3"),
+        ("number = 1", "number = 2", "the labs are numbered 2, 2, 3. Number them 1, 2, 3"),
         ("title = ", "titel = ", "'titel' in lab 1 is not a setting. Did you mean 'title'?"),
         ("may_differ = ", "# ", "the file lacks 'may_differ'"),
         ('mlp = ["MLP"]', 'mlp = ["MPL"]', "models/mlp.py defines no MPL"),
         ("[[lab]]", "[[lab]", "is not TOML"),
         (
-            "reads = [\n",
-            'reads = [\n    "training/fine_lr.py",\n',
+            "reads = [",
+            'reads = ["training/fine_lr.py", ',
             "lab 1 reads 'training/fine_lr.py', which it does not add",
         ),
     ],
@@ -421,7 +352,7 @@ def test_long_lists_of_names_are_folded_as_the_formatter_does(course):
 
 def test_list_names_each_labs_new_files(tool):
     _, out, _ = tool("list")
-    assert "lab2: Convolution, EMNIST, synthetic lines of text\n  text_recognizer/models/cnn.py\n" in out
+    assert "lab2: Letters\n  text_recognizer/models/cnn.py\n" in out
 
 
 def test_a_labs_readme_lists_its_new_files_and_why_each_exists(course, tool):
@@ -465,20 +396,20 @@ def test_the_readme_gets_the_notebooks_and_the_repositorys_address_from_labs_tom
     assert "colab.research.google.com/github/somebody-elses/" in text
 
 
-@pytest.mark.parametrize("package", ["text_recognizer", "training", "app"])
+@pytest.mark.parametrize("package", ["text_recognizer", "training"])
 def test_without_the_kit_a_package_says_so_in_one_line(course, package):
     code = f"import sys; sys.path[:] = [path for path in sys.path if 'site-packages' not in path]; import {package}"
-    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=course / "lab6", capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=course / "lab1", capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: lab_kit is not installed. Run: make setup")
     assert done.stderr.count("\n") == 1
 
 
-def test_diff_begins_with_a_summary_and_goes_on_in_teaching_order(tool):
+def test_diff_begins_with_a_summary_and_goes_on_in_teaching_order(course, tool):
     code, out, _ = tool("diff", "1", "2")
     assert code == 0
     head, _, body = out.partition("unchanged\n")
-    assert "10 added" in head
+    assert f"{len(manifest.load(course).added(manifest.load(course).labs[1]))} added" in head
     assert "2 changed" in head
     headings = re.findall(r"^(\S+) \((?:added|changed)\)$", body, re.MULTILINE)
     assert headings[:2] == ["text_recognizer/models/cnn.py", "data/raw/emnist/README.md"]
@@ -501,10 +432,42 @@ def test_the_page_is_self_contained_and_shows_each_change(course, tool, tmp_path
     assert not re.search(r"(src|href)\s*=\s*\"(?!#)|@import|url\(|=\s*\"https?://(?!www\.w3\.org)", text)
     places = [text.index(f"<span>{name}</span>") for name in manifest.load(course).added(manifest.load(course).labs[2])]
     assert places == sorted(places)
-    assert text.count("<details open") == len(places) + 3  # of data, models and lit_models, __init__.py
+    assert text.count("<details ") == len(places) + 1  # and the list of what is as it was
+    assert text.count("<details open") == 1
+    assert text.index("<details open") < places[0] < text.index("<details id=")
+    assert "Not shown: 2 <code>__init__.py</code>, which are generated." in text  # of models and lit_models
+    assert "<span>text_recognizer/models/__init__.py" not in text
     code, _, err = tool("diff", "2", "3", "--html", str(tmp_path / "page.html" / "no"))
     assert code == 2
     assert err.startswith("error: ")
+
+
+def test_homework_is_compared_with_its_solution(course, tool, tmp_path):
+    for name in ("homework/training_step.py", "text_recognizer/models/mlp.py"):
+        (course / "curriculum/solutions/lab1" / name).write_text("solved = True\n")
+        (course / "lab1" / name).write_text("somebody's work\n")
+    code, out, _ = tool("diff", "--homework", "1")
+    assert code == 0
+    assert "compared with starter: as students get it" in out
+    assert re.findall(r"^(\S+) \(changed\)$", out, re.MULTILINE) == [
+        "homework/training_step.py",
+        "text_recognizer/models/mlp.py",
+    ]
+    assert '\n-"""Exercise 1."""\n+solved = True\n' in out
+    assert "somebody" not in out
+    assert tool("diff", "--homework", "1", "--html", str(tmp_path / "page.html"))[0] == 0
+    text = (tmp_path / "page.html").read_text()
+    assert "solution: the homework of lab 1 as we solved it" in text
+    assert text.count("<details ") == 2
+
+
+@pytest.mark.parametrize("arguments", ["", "1", "1 2 --homework 1", "1 --homework 1", "--homework 9", "--homework 2"])
+def test_what_cannot_be_compared_is_one_line(course, tool, arguments):
+    shutil.rmtree(course / "curriculum/solutions/lab2")
+    code, out, err = tool("diff", *arguments.split())
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
 
 
 def test_side_by_side_rows_pair_what_belongs_together():
@@ -518,114 +481,3 @@ def test_the_page_escapes_what_it_shows(course):
     labs = manifest.load(course).labs
     changes = [diff.Change("a.py", "x = 1\n", "x = '<script>'\n"), diff.Change("b.unknown", None, "<script>\n")]
     assert html.page(changes, labs[0], labs[1]).count("<script>") == 1
-
-
-# Releasing one lab at a time
-
-
-def test_a_release_of_lab_1_names_nothing_of_later_labs(course, tool, tmp_path):
-    out = tmp_path / "release"
-    assert tool("build", "--upto", "1", "--out", str(out))[0] == 0
-    found = subprocess.run(["grep", "-rnEi", "--exclude-dir=lab_kit", LATER, str(out)], capture_output=True, text=True)
-    assert found.stdout == ""
-    assert not re.search(r"lab ?[23]", " ".join(contents(out)))
-    assert not (out / "curriculum").exists()
-    assert [lab["number"] for lab in tomllib.loads((out / "labs.toml").read_text())["lab"]] == [1]
-    done = subprocess.run(["make", "-n", "train"], cwd=out, capture_output=True, text=True, check=True)
-    assert "lab1/training/run_experiment.py --data_class MNIST --model_class MLP" in done.stdout
-
-
-def test_a_release_has_hand_written_files_but_no_solutions(course, tool, tmp_path):
-    own = ("lab1/README.md", "lab1/homework/test_it.py", "lab2/README.md", "curriculum/solutions/lab1/mlp.py")
-    for name in (*own, "lab1/homework/training_step.py"):
-        (course / name).parent.mkdir(parents=True, exist_ok=True)
-        (course / name).write_text("words")
-    assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
-    names = contents(tmp_path / "release")
-    assert {"lab1/README.md", "lab1/homework/test_it.py", "data/raw/mnist/metadata.toml", "LICENSE"} <= names.keys()
-    assert names["lab1/homework/training_step.py"] != b"words"  # which somebody has solved where it is handed out
-    assert not [name for name in names if "lab2" in name or "solutions" in name or "emnist" in name]
-
-
-def test_a_release_leads_to_the_documentation_where_it_is(course, tool, tmp_path):
-    (course / "lab1/README.md").write_text("[Flags](../docs/flags.md#all), [tree](./docs/x), [homework](homework/)\n")
-    assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
-    address = f"https://github.com/{manifest.load(course).repository}/blob/main/docs/flags.md#all"
-    text = (tmp_path / "release/lab1/README.md").read_text()
-    assert text == f"[Flags]({address}), [tree](./docs/x), [homework](homework/)\n"
-
-
-def test_a_release_is_refused_where_it_would_name_a_later_lab(course, tool, tmp_path):
-    (course / "lab1/README.md").write_text("Wait for CTC!\n")
-    code, _, err = tool("build", "--upto", "2", "--out", str(tmp_path / "release"))
-    assert code == 2
-    assert "lab1/README.md:1: names 'CTC'" in err
-    assert not (tmp_path / "release").exists()
-
-
-@pytest.mark.parametrize("place", ["full", "course", "course/lab1", "file"])
-def test_a_release_goes_nowhere_but_into_an_empty_folder(tool, tmp_path, place):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.tex").write_text("")
-    (tmp_path / "file").write_text("")
-    before = contents(tmp_path)
-    code, _, err = tool("build", "--upto", "1", "--out", str(tmp_path / place))
-    assert code == 2
-    assert err.startswith("error: ")
-    assert contents(tmp_path) == before
-
-
-def test_a_release_is_brought_up_to_date_in_place(course, tool, tmp_path):
-    out = tmp_path / "release"
-    tool("build", "--upto", "1", "--out", str(out))
-    (out / "notes.txt").write_text("mine")
-    assert tool("build", "--upto", "2", "--out", str(out))[0] == 0
-    assert (out / "lab2/text_recognizer/models/cnn.py").is_file()
-    assert (out / "notes.txt").read_text() == "mine"
-    assert tool("build", "--upto", "1", "--out", str(out))[0] == 0
-    assert not (out / "lab2").exists()
-
-
-# Every lab runs by itself
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root that the runs share, with few pen strokes in place of the 65,000 that take a minute to draw."""
-    root = tmp_path_factory.mktemp("data")
-
-    def few() -> dict[str, np.ndarray]:
-        images, labels = draw_set("0123456789", 300, range(30), seed=0, layout="mass")
-        return {
-            f"{split}_{name}": array
-            for split in pen_set.SIZES
-            for name, array in (("images", images.numpy()), ("labels", labels.to(torch.uint8).numpy()))
-        }
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TEXT_RECOGNIZER_DATA", str(root))
-        cache.ensure(pen_set.set_file("0123456789", layout="mass"), few)
-    return root
-
-
-@pytest.mark.parametrize("place", ["lab1 as released", pytest.param("lab3", marks=pytest.mark.slow)])
-def test_a_lab_trains_in_a_process_that_can_import_nothing_else(course, tool, tmp_path, drawn, place):
-    if place == "lab1 as released":
-        assert tool("build", "--upto", "1", "--out", str(tmp_path / "alone"))[0] == 0
-        lab, flags = tmp_path / "alone" / "lab1", manifest.load(course).labs[0].main.split()
-    else:
-        lab, flags = shutil.copytree(course / place, tmp_path / "alone"), ["--data_class", "MNIST"]
-    shutil.rmtree(course)
-    done = subprocess.run(
-        [sys.executable, "-I", "training/run_experiment.py", *flags, *TINY, *ON_CPU],
-        cwd=lab, env=os.environ | {"TEXT_RECOGNIZER_DATA": str(drawn)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (lab / "training/logs/MNIST-MLP/version_0/metrics.json").is_file()
-
-
-def test_hand_written_files_are_no_code_of_a_lab(course):
-    generated = {
-        name.split("/")[0] for name in snapshot.lab_files(manifest.load(course), manifest.load(course).labs[-1])
-    }
-    assert not generated & set(release.HAND_WRITTEN)

@@ -89,7 +89,7 @@ def test_every_command_of_a_labs_readme_runs(lab: Path, data_root: Path, tmp_pat
         text = space.read_text(encoding="utf-8").replace("\n[flags]\n", "\n[flags]\nlimit_train_batches = 2\n")
         space.write_text(text.replace("max_epochs = 9", "max_epochs = 2"), encoding="utf-8")
     given = commands(copy / "README.md")
-    assert len(given) > 5
+    assert given
     work = [tiny(arguments) for arguments, _ in given]
     done = subprocess.run(
         [sys.executable, "-c", DRIVER],

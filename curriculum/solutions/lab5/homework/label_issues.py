@@ -101,7 +101,7 @@ def out_of_fold(
         fold_of[shuffled] = torch.arange(len(places)) % folds
     judged, answers = [], []
     for fold in range(folds):
-        held_out = fold_of == fold
-        judged.append(held_out.nonzero().flatten())
-        answers.append(fit_predict(features[~held_out], labels[~held_out], features[held_out]))
+        left_out = fold_of == fold
+        judged.append(left_out.nonzero().flatten())
+        answers.append(fit_predict(features[~left_out], labels[~left_out], features[left_out]))
     return torch.cat(answers)[torch.cat(judged).argsort()]
