@@ -10,7 +10,7 @@ from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
 KIT = "lab_kit/"
-HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
+HAND_WRITTEN = ("README.md", "questions.toml", "homework", "images")  # in a lab's folder
 
 
 def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:

@@ -34,7 +34,8 @@ Tool = Callable[..., tuple[int, str, str]]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the course with its labs built."""
     root = tmp_path_factory.mktemp("course")
-    for name in ("labs.toml", "Makefile", *_shared()):
+    questions = [path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("lab[0-9]*/questions.toml")]
+    for name in ("labs.toml", "Makefile", *questions, *_shared()):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     for folder in ("text_recognizer", "training", "app", "data/raw", "curriculum/starters"):
@@ -250,6 +251,15 @@ def test_check_reports_later_names_in_hand_written_files_unless_they_may_be_anno
     assert code == 1
     assert "lab1/README.md:1: names 'LSTM': Next comes the LSTM." in out
     assert "lab2/homework" not in out
+
+
+def test_check_demands_questions_of_every_lab_and_looks_for_later_names_in_them(course, tool):
+    (course / "lab2/questions.toml").unlink()
+    edit(course / "lab1/questions.toml", 'ask = """', 'ask = """\nWhat is an LSTM?')
+    code, out, _ = tool("check")
+    assert code == 1
+    assert "Cannot read lab2/questions.toml: No such file or directory." in out
+    assert "lab1/questions.toml:5: names 'LSTM': What is an LSTM?" in out
 
 
 def test_check_reports_files_that_no_build_made(course, tool):
@@ -543,6 +553,7 @@ def test_a_release_has_hand_written_files_but_no_solutions(course, tool, tmp_pat
     assert tool("build", "--upto", "1", "--out", str(tmp_path / "release"))[0] == 0
     names = contents(tmp_path / "release")
     assert {"lab1/README.md", "lab1/homework/test_it.py", "data/raw/mnist/metadata.toml", "LICENSE"} <= names.keys()
+    assert names["lab1/questions.toml"] == (course / "lab1/questions.toml").read_bytes()
     assert names["lab1/homework/training_step.py"] != b"words"  # which somebody has solved where it is handed out
     assert not [name for name in names if "lab2" in name or "solutions" in name or "emnist" in name]
 
