@@ -16,7 +16,7 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup research train notebooks doctor bench test test-all test-oldest test-newest homework lint labs check-labs diff-labs lock clean
+.PHONY: help setup research train notebooks doctor bench test test-all test-oldest test-newest homework gradescope lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -76,6 +76,10 @@ lint: setup  ## check style, formatting, which package imports which, and that w
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/deptry lab_kit text_recognizer training app
 	$(VENV)/bin/deptry --ignore DEP002,DEP004 --extend-exclude benchmarks/peer_scripts curriculum benchmarks tests notebooks
+
+gradescope: setup  ## write the zip that Gradescope takes as an autograder: make gradescope LAB=2
+	@test -d lab$(LAB)/homework || { echo "error: which lab? make gradescope LAB=2" >&2; exit 2; }
+	@$(RUN) -m curriculum gradescope --lab $(LAB)
 
 labs: setup  ## build lab1/, lab2/, ... from labs.toml and the canonical code
 	$(RUN) -m curriculum build

@@ -1,6 +1,6 @@
 """The course tool: build the labs from labs.toml and the canonical code, check them, show what one adds to another.
 
-python -m curriculum build | check | mentions | diff A B | list | notebooks | new-lab | new-dataset
+python -m curriculum build | check | mentions | diff A B | list | notebooks | gradescope | new-lab | new-dataset
 """
 
 import argparse
@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from curriculum import changed_code, check, diff, html, manifest, mentions, notebooks, release, snapshot, writing
+from curriculum import (
+    changed_code,
+    check,
+    diff,
+    gradescope,
+    html,
+    manifest,
+    mentions,
+    notebooks,
+    release,
+    snapshot,
+    writing,
+)
 from lab_kit.errors import UserError, nearest
 from lab_kit.plain_console import PlainConsole
 
@@ -112,11 +124,18 @@ def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: 
     writing.run_notebooks(course, wanted, console, options.fast, options.force)
 
 
+def _gradescope(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
+    lab = course.lab(options.lab)
+    path = options.out or Path(f"gradescope-{lab.folder}.zip")
+    size = gradescope.build(course, lab, path)
+    console.print(f"Written: {path}, {size / 1e3:,.0f} kB. Upload it as the autograder of a programming assignment.")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
     commands = parser.add_subparsers(
-        required=True, metavar="build | check | mentions | diff | list | notebooks | new-..."
+        required=True, metavar="build | check | mentions | diff | list | notebooks | gradescope | new-..."
     )
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
@@ -155,6 +174,11 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--fast", action="store_true", help="with hardly any work: to see that every cell runs")
     running.add_argument("--force", action="store_true", help="replace those that were edited by hand, and keep a copy")
     running.set_defaults(command=_notebooks)
+
+    grading = commands.add_parser("gradescope", help="write the zip that Gradescope takes as an autograder")
+    grading.add_argument("--lab", type=int, required=True, metavar="N", help="whose homework it grades")
+    grading.add_argument("--out", type=Path, metavar="FILE", help="gradescope-labN.zip if not given")
+    grading.set_defaults(command=_gradescope)
 
     lab = commands.add_parser("new-lab", help="add a lab: its texts, homework and notebook, for you to change")
     lab.add_argument("title", help="what it is about, in a line")

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from itertools import pairwise
 from pathlib import Path
 
-from curriculum import demands, exports, notebooks, release, snapshot, tour, tree
+from curriculum import check_lists, demands, exports, notebooks, questions, release, snapshot, tour, tree
 from curriculum.manifest import Lab, Manifest, files_below
 
 
@@ -24,7 +24,8 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
-    problems = demands.faults(manifest) + _packages(manifest) + notebooks.faults(manifest) + _readmes(manifest)
+    problems = demands.faults(manifest) + _packages(manifest) + notebooks.faults(manifest)
+    problems += check_lists.faults(manifest) + (questions.faults(manifest) or _readmes(manifest))
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)

@@ -48,6 +48,7 @@ class Manifest:
     shared: tuple[str, ...]
     exports: dict[str, dict[str, Any]]
     labs: tuple[Lab, ...]
+    rule_for_assistants: bool = True
 
     def lab(self, number: int) -> Lab:
         """Return a lab by its number; raises UserError where there is none."""

@@ -12,7 +12,8 @@ from lab_kit.errors import UserError
 TEMPLATES = Path(__file__).resolve().parent / "release"
 KIT = "lab_kit/"
 SOLUTIONS = "solutions"  # the release's folder of published solutions, each at the place that it has in its lab
-HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
+ASSISTANTS, MAINTAINERS = "AGENTS.md", "## With those who maintain"  # what begins there is not for releases
+HAND_WRITTEN = ("README.md", "questions.toml", "homework", "images")  # in a lab's folder
 
 
 def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str, bytes]:
@@ -28,7 +29,7 @@ def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str
     """
     files = {}
     for lab in manifest.labs[: upto.number]:
-        own = _hand_written(manifest, lab) | snapshot.built_files(manifest, lab) | notebooks.built(manifest, lab)
+        own = hand_written(manifest, lab) | snapshot.built_files(manifest, lab) | notebooks.built(manifest, lab)
         files |= {f"{lab.folder}/{name}": content for name, content in own.items()}
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for lab in manifest.labs[:solutions]:
@@ -38,6 +39,14 @@ def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str
     files |= {
         name: re.sub(rb"\]\((?:\.\./)+docs/", docs, content) for name, content in files.items() if name.endswith(".md")
     }
+    files |= shared_files(manifest)
+    files[NAME] = _labs_toml(manifest, upto).encode()
+    return files | _front(manifest, upto, solutions)
+
+
+def shared_files(manifest: Manifest) -> dict[str, bytes]:
+    """Return the files beside the labs, name -> content; raises UserError where `shared` names one that is missing."""
+    files = {}
     for pattern in manifest.shared:
         paths = sorted(
             path for path in manifest.root.glob(pattern) if path.is_file() and "__pycache__" not in path.parts
@@ -45,8 +54,7 @@ def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str
         if not paths:
             raise UserError(f"{NAME}: '{pattern}' in `shared` matches no file.")
         files |= {path.relative_to(manifest.root).as_posix(): path.read_bytes() for path in paths}
-    files[NAME] = _labs_toml(manifest, upto).encode()
-    return files | _front(manifest, upto, solutions)
+    return files
 
 
 def leaks(manifest: Manifest, upto: Lab) -> list[str]:
@@ -63,7 +71,7 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
         # A picture has no words; the kit is the same in every release, and no part of any lesson.
         if not name.startswith((*earlier, KIT)) and not name.endswith(".png")
     }
-    own = {f"{upto.folder}/{name}" for name in _hand_written(manifest, upto)} | _solutions(manifest, upto).keys()
+    own = {f"{upto.folder}/{name}" for name in hand_written(manifest, upto)} | _solutions(manifest, upto).keys()
     own_words = {name: files[name] for name in files if name in own}
     later = names.later_names(manifest, upto)
     announced = {name.lower() for name in upto.may_announce}
@@ -132,7 +140,8 @@ def _part(name: str) -> str:
     return found[0] if found else ""
 
 
-def _hand_written(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
+def hand_written(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
+    """Return what is written by hand in a lab's folder, path there -> content."""
     folder = manifest.root / lab.folder
     single = [folder / name for name in HAND_WRITTEN if (folder / name).is_file()]
     paths = single + [path for name in HAND_WRITTEN for path in files_below(folder / name)]
@@ -157,13 +166,22 @@ def _front(manifest: Manifest, upto: Lab, solutions: int) -> dict[str, bytes]:
         )
     else:
         values["\n@SOLUTIONS@\n"] = ""
-    files = {}
+    files = _rule_for_assistants(manifest)
     for template in files_below(TEMPLATES):
         text = template.read_text(encoding="utf-8")
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
         files[template.name] = text.encode()
     return files
+
+
+def _rule_for_assistants(manifest: Manifest) -> dict[str, bytes]:
+    """Return what AGENTS.md says about students; nothing where the course does without the rule."""
+    path = manifest.root / ASSISTANTS
+    if not manifest.rule_for_assistants or not path.is_file():
+        return {}
+    about_students, _, _ = path.read_text(encoding="utf-8").partition(MAINTAINERS)
+    return {ASSISTANTS: f"{about_students.rstrip()}\n".encode()}
 
 
 def _setup_recipe(manifest: Manifest) -> str:

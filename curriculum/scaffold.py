@@ -32,6 +32,7 @@ def new_lab(course: Manifest, title: str, main: str) -> list[str]:
     values = {"NUMBER": str(number), "LAB": lab, "TITLE": title.strip(), "MAIN": main}
     places = {
         f"{lab}/README.md": "lab/lesson.md",
+        f"{lab}/questions.toml": "lab/questions.toml",
         f"{lab}/homework/README.md": "lab/homework.md",
         f"{lab}/homework/test_first_exercise.py": "lab/checks.py.txt",
         f"{STARTERS}/{lab}/{EXERCISE}": "lab/starter.py.txt",

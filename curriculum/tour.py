@@ -1,11 +1,11 @@
-"""The generated parts of the READMEs: what to read in a lab, its new files, and where its notebooks open on Colab."""
+"""The generated parts of the READMEs: what to read in a lab, its questions, its new files, and all notebooks."""
 
 import ast
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from curriculum import exports, notebooks, tree
+from curriculum import exports, notebooks, questions, tree
 from curriculum.manifest import Lab, Manifest
 from lab_kit.errors import UserError
 
@@ -16,7 +16,8 @@ def readmes(manifest: Manifest) -> dict[str, bytes]:
     """Return every README with generated parts, name -> content as it should be.
 
     Raises:
-        UserError: a README says where a part begins and not where it ends, or the other way round.
+        UserError: a README says where a part begins and not where it ends, or the other way round; or a lab's questions
+            are faulty.
     """
     found = {}
     for folder, parts, lab in [("", ROOT_PARTS, None), *((f"{lab.folder}/", LAB_PARTS, lab) for lab in manifest.labs)]:
@@ -84,7 +85,11 @@ def _files(manifest: Manifest, lab: Lab) -> str:
     return "\n".join(["```text", *lines, "```"]) if lines else "None yet: `adds` in labs.toml lists them."
 
 
-LAB_PARTS: dict[str, Callable[[Manifest, Lab], str]] = {"what to read": _reads, "new files": _files}
+LAB_PARTS: dict[str, Callable[[Manifest, Lab], str]] = {
+    "what to read": _reads,
+    "questions": questions.part,
+    "new files": _files,
+}
 ROOT_PARTS: dict[str, Callable[[Manifest, None], str]] = {"colab": _colab}
 
 

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from curriculum import manifest, notebooks, scaffold, snapshot, tour
+from curriculum import check_lists, manifest, notebooks, scaffold, snapshot, tour
 from curriculum.notebooks import Source
 from curriculum.tree import Written
 from lab_kit.plain_console import PlainConsole
@@ -14,7 +14,7 @@ def build_labs(course: manifest.Manifest, console: PlainConsole, force: bool = F
     snapshot.build_packages(course)
     for name, done in snapshot.build(course, course.root, force).items():
         say_what_was_written(console, name, done)
-    for name in tour.write(course):
+    for name in tour.write(course) + check_lists.write(course):
         console.print(f"{name}: its generated lists are up to date again")
 
 

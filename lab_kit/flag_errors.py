@@ -3,12 +3,14 @@
 import re
 import typing
 from argparse import Action
+from argparse import ArgumentParser as PlainParser
 from collections.abc import Callable
 from types import NoneType, UnionType
+from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
-from lab_kit.errors import most_like
+from lab_kit.errors import UserError, most_like
 
 # What flags are called elsewhere. Only where there is a flag of the name on the left does it lead anywhere.
 OTHER_NAMES = {
@@ -37,6 +39,13 @@ OTHER_NAMES = {
 }
 OUR_NAMES = {other: ours for ours, others in OTHER_NAMES.items() for other in others}
 LIKENESS = 0.7  # less, and `--dropout` is said to look like `--gpus`
+
+
+class OneLineParser(PlainParser):
+    """The standard library's parser, for words that may be left out; a wrong one is a UserError."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message[:1].upper()}{message[1:]}. Try {self.prog} --help")
 
 
 def explain(

@@ -46,6 +46,12 @@ def check_code_beside(module: str) -> None:
             )
 
 
+def folder_above(name: str) -> Path | None:
+    """Return the nearest folder, the working directory or one above it, that holds `name`; None if none does."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / name).exists()), None)
+
+
 def project_root() -> Path:
     """Return the repository's folder, found by walking up to `labs.toml`.
 

@@ -122,6 +122,20 @@ CODE = {
 }
 DATASETS = ("mnist", "emnist", "brown")
 STARTERS = {"lab1/homework/training_step.py": 1, "lab3/homework/beam_search.py": 3}
+QUESTION = """\
+[[question]]
+ask = "Question {number}?"
+[[question.choice]]
+say = "Yes."
+why = "So it is."
+right = true
+[[question.choice]]
+say = "No."
+why = "It is not so."
+[[question.choice]]
+say = "Perhaps."
+why = "It is certain."
+"""
 SOLUTIONS = ("lab1/homework/training_step.py", "lab1/text_recognizer/models/mlp.py")
 SOLUTIONS += ("lab2/text_recognizer/models/cnn.py", "lab3/homework/beam_search.py")
 PARTS = "<!-- what to read -->\n<!-- end of what to read -->\n\n<!-- new files -->\n<!-- end of new files -->\n"
@@ -137,6 +151,7 @@ def write(root: Path) -> Path:
         files |= {f"data/raw/{name}/README.md": f"# {name}\n", f"data/raw/{name}/metadata.toml": f'name = "{name}"\n'}
     for number in (1, 2, 3):
         files[f"lab{number}/README.md"] = f"# Lab {number}\n\n{PARTS}"
+        files[f"lab{number}/questions.toml"] = "\n".join(QUESTION.format(number=question) for question in range(1, 7))
         files[f"lab{number}/homework/README.md"] = f"# Homework of lab {number}\n"
         files[f"lab{number}/homework/conftest.py"] = '"""The reporter."""\n'
         files[f"lab{number}/homework/pytest.ini"] = "[pytest]\n"

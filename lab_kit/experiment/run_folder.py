@@ -15,7 +15,7 @@ from typing import Any
 
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lab_kit import atomic_write, locks
+from lab_kit import atomic_write, guess, locks
 from lab_kit.command_line import command_line
 from lab_kit.datasets.batch_loader import explain_worker_errors
 from lab_kit.errors import UserError
@@ -67,7 +67,7 @@ class RunFolder:
         return "No epoch was finished, so there is nothing to go on from: start again with the same command."
 
     def write_report(self, metrics: dict[str, Any], predictions: TestPredictions, data: Any, title: str) -> None:
-        """Write `metrics.json` and the plots, and print the final table.
+        """Write `metrics.json` and the plots, and print the final table, with guesses beside the figures.
 
         Args:
             metrics: all figures of the run, and facts about it.
@@ -89,7 +89,7 @@ class RunFolder:
         rows |= {"run folder": readable(self.path), "pictures": ", ".join(pictures)}
         if (self.path / resume.BEST).is_file():
             rows["best checkpoint"] = resume.BEST
-        console.print_table(title, rows)
+        console.print_table(title, guess.beside(rows, readable(self.path), code_root() / guess.FILE))
 
 
 @contextmanager
