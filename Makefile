@@ -16,7 +16,7 @@ ARGS ?= --data_class EMNIST --model_class CNN --source pen --max_epochs 2 --one_
 # Let Python keep its compiled modules, whatever the shell says: without them, importing torch takes three times as long.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup research train notebooks doctor bench test test-all test-oldest test-newest homework gradescope lint labs check-labs diff-labs lock clean
+.PHONY: help setup research site site-serve site-packages train notebooks doctor bench test test-all test-oldest test-newest homework gradescope lint labs check-labs diff-labs lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +36,15 @@ $(VENV)/installed: $(LOCKED) pyproject.toml
 
 research: setup  ## add what lab 7 can use besides: MLflow, Weights & Biases, PostgreSQL
 	@$(UV) pip install --quiet --python $(RUN) -r requirements/prod.txt -r requirements/research.txt
+
+site: site-packages  ## write the course as a website into site/; a link that leads nowhere is an error
+	$(RUN) -m curriculum site
+
+site-serve: site-packages  ## the same, and show it on this machine
+	$(RUN) -m curriculum site --serve
+
+site-packages: setup
+	@$(UV) pip install --quiet --python $(RUN) -r requirements/prod.txt -r requirements/site.txt
 
 train: setup  ## train and test the CNN on embedded handwriting, in a few minutes and without a network
 	$(RUN) training/run_experiment.py $(ARGS)
@@ -57,7 +66,7 @@ test-newest: setup  ## run the tests with the newest versions that there are
 test-oldest test-newest:
 	@test -x .venv-$(@:test-%=%)/bin/python || $(UV) venv --quiet --python $(RUN) .venv-$(@:test-%=%)
 	@$(UV) pip install --quiet --python .venv-$(@:test-%=%)/bin/python --upgrade --resolution $(RESOLUTION) \
-		$(addprefix -r requirements/,prod.in dev.in research.in) -e .
+		$(addprefix -r requirements/,prod.in dev.in research.in site.in) -e .
 	.venv-$(@:test-%=%)/bin/python -m pytest
 
 doctor:  ## is this machine fit for the course? A table, and advice
@@ -95,6 +104,7 @@ lock: setup  ## compile requirements/*.in to the exact set in requirements/*.txt
 	@$(LOCK) requirements/prod.in -o requirements/prod.txt
 	@$(LOCK) requirements/dev.in -c requirements/prod.txt -o requirements/dev.txt
 	@$(LOCK) requirements/research.in -c requirements/prod.txt -o requirements/research.txt
+	@$(LOCK) requirements/site.in -c requirements/prod.txt -c requirements/dev.txt -o requirements/site.txt
 	@{ echo '-e .'; cat requirements/prod.txt; } > requirements/prod.unfinished && \
 		mv requirements/prod.unfinished requirements/prod.txt
 

@@ -1,6 +1,6 @@
 """The course tool: build the labs from labs.toml and the canonical code, check them, show what one adds to another.
 
-python -m curriculum build | check | mentions | diff A B | list | notebooks | gradescope | new-lab | new-dataset
+python -m curriculum build | check | mentions | diff A B | list | notebooks | site | slides | gradescope | new-...
 """
 
 import argparse
@@ -14,11 +14,11 @@ from curriculum import (
     changed_code,
     check,
     diff,
-    gradescope,
     html,
     manifest,
     mentions,
     notebooks,
+    publishing,
     release,
     snapshot,
     writing,
@@ -124,18 +124,11 @@ def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: 
     writing.run_notebooks(course, wanted, console, options.fast, options.force)
 
 
-def _gradescope(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
-    lab = course.lab(options.lab)
-    path = options.out or Path(f"gradescope-{lab.folder}.zip")
-    size = gradescope.build(course, lab, path)
-    console.print(f"Written: {path}, {size / 1e3:,.0f} kB. Upload it as the autograder of a programming assignment.")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
     commands = parser.add_subparsers(
-        required=True, metavar="build | check | mentions | diff | list | notebooks | gradescope | new-..."
+        required=True, metavar="build | check | mentions | diff | list | ... | site | gradescope | new-lab"
     )
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
@@ -175,10 +168,21 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--force", action="store_true", help="replace those that were edited by hand, and keep a copy")
     running.set_defaults(command=_notebooks)
 
+    site = commands.add_parser("site", help="write the course as a website; what leads nowhere in it is an error")
+    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="where; ./site if not given")
+    site.add_argument("--serve", action="store_true", help="then show it, on this machine only")
+    site.add_argument("--port", type=int, default=8001, help="where --serve shows it; 8001 if not given")
+    site.set_defaults(command=publishing.site)
+
+    projected = commands.add_parser("slides", help="write slides of the labs' READMEs, one file for each lab")
+    projected.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
+    projected.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for lab1.html, ...")
+    projected.set_defaults(command=publishing.slides)
+
     grading = commands.add_parser("gradescope", help="write the zip that Gradescope takes as an autograder")
     grading.add_argument("--lab", type=int, required=True, metavar="N", help="whose homework it grades")
     grading.add_argument("--out", type=Path, metavar="FILE", help="gradescope-labN.zip if not given")
-    grading.set_defaults(command=_gradescope)
+    grading.set_defaults(command=publishing.gradescope)
 
     lab = commands.add_parser("new-lab", help="add a lab: its texts, homework and notebook, for you to change")
     lab.add_argument("title", help="what it is about, in a line")

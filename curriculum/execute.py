@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from curriculum import notebooks, tree
+from curriculum import alternative_texts, notebooks, tree
 from curriculum.manifest import Manifest
 from curriculum.notebooks import Source
 from lab_kit.errors import UserError
@@ -73,4 +73,5 @@ def run(notebook: NotebookNode, folder: Path, environment: Mapping[str, str], na
         message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
         raise UserError(f"{name} fails: {message[-1]}") from error
     notebook.metadata["language_info"] = notebooks.METADATA["language_info"]  # the kernel adds its exact version
+    alternative_texts.write_into(notebook)
     return notebook

@@ -17,7 +17,7 @@ from lab_kit.errors import UserError
 from lab_kit.html_page import template
 
 PAGE = Path(__file__).resolve().parent / "page.html"
-LIGHT, DARK = "friendly", "native"  # styles of Pygments that can be read from the last row
+LIGHT, DARK = "xcode", "native"  # styles of Pygments that can be read from the last row, and by all people
 
 Row = tuple[str, int | None, str, int | None, str]  # kind, then line number and text on the left and on the right
 

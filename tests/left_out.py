@@ -9,7 +9,7 @@ import pytest
 NOTHING = "SKIP_NOTHING"  # set by `.ci/run`, which installs all that the tests need
 HOW = (
     "Chromium, nginx and PostgreSQL are programs of the system (Debian: apt-get install chromium nginx postgresql); "
-    "`make research` installs MLflow and Weights & Biases."
+    "`make research` installs MLflow and Weights & Biases; `make site` installs Sphinx."
 )
 
 

@@ -200,6 +200,7 @@ def draw(step):
 animation = FuncAnimation(figure, draw, frames=shown_steps)
 plt.close(figure)
 play(animation)
+# alt: The line turns and moves, step by step, until it lies in the middle of the points; the loss falls
 
 # %% [markdown]
 # The same without animation, for those who read this on GitHub:
@@ -286,6 +287,8 @@ for axes in grid[1]:
 for axes in grid[:, 0]:
     axes.set_ylabel("intercept")
 plt.show()
+# alt: Four walks over the contours of the loss: a rate too small hardly moves, the right one goes straight to the
+#      minimum, one too large jumps to and fro across it, and the largest jumps ever further away
 
 # %% [markdown]
 # You look at the surface from above; along each ring the loss is the same, and the star is the truth. After 30 steps,
@@ -301,6 +304,8 @@ for name, lr in walks.items():
 axes.set(xlabel="step", ylabel="loss", yscale="log", title="The loss tells which learning rate is right")
 axes.legend(title="learning rate", loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
+# alt: Loss by step for four learning rates: it falls slowly, fast, in zigzags, or rises. The loss tells which
+#      learning rate is right
 
 # %% [markdown]
 # ## From the whole set to mini-batches

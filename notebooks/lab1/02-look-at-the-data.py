@@ -68,6 +68,7 @@ plt.colorbar(shown, label="value of the pixel")
 axes.set(title=f"The label says: {mnist.classes[train.labels[0]]}", xlabel="column", ylabel="row")
 axes.grid(False)
 plt.show()
+# alt: The pixels of a handwritten digit, dark on white, with a scale from 0 to 255
 
 # %% [markdown]
 # ## Many digits
@@ -77,6 +78,7 @@ plt.show()
 # %%
 images, labels = train.__getitems__(range(48))
 notebook.show_images(images, [mnist.classes[label] for label in labels], columns=12)
+# alt: 48 handwritten digits in rows of twelve, each with its label above it
 
 # %% [markdown]
 # ## How many of each?

@@ -180,6 +180,8 @@ for axes, (name, history) in zip(grid, runs.items(), strict=True):
         axes.set_ylabel("")
 grid[0].legend(loc="lower left")
 plt.show()
+# alt: Training and validation loss of the five runs side by side: as it should be, learning rate too high, too low,
+#      too few epochs, too many epochs
 
 # %% [markdown]
 # | what you see | what it means | what to do |

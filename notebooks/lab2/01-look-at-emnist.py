@@ -79,6 +79,7 @@ for name, batch in {"images": images, "labels": labels}.items():
 
 # %%
 notebook.show_images(images[:48], [mapping[label] for label in labels[:48]], columns=12)
+# alt: 48 handwritten letters and digits in rows of twelve, each with its label above it
 
 # %% [markdown]
 # Some cannot be told apart at all: 0, O and o; 1, I and l; capitals and small letters of one shape, such as S and s. No
@@ -146,6 +147,8 @@ titles = [
 ]
 colours = [GREEN if good else RED for good in right]
 notebook.show_images(images[:40], titles[:40], columns=10, colours=colours[:40])
+# alt: 40 handwritten characters, each with the answer of the network above it; wrong answers also name the true
+#      character
 
 # %% [markdown]
 # Green: right. Red: what was read, and what the label says. **For each mistake: whose fault is it?** Would you have

@@ -239,6 +239,8 @@ axes.set_xticks(range(len(read) + 1), ["", *read])
 axes.set_yticks(range(len(true) + 1), ["", *true])
 axes.grid(False)
 plt.show()
+# alt: A table of numbers: how many edits turn each beginning of one word into each beginning of the other; the
+#      number in the last corner is the answer
 
 # %% [markdown]
 # Now for the whole test set, three times: with our table, with `rapidfuzz`, with `torchmetrics`. **All edits divided by

@@ -71,6 +71,8 @@ boxed = [boxes.splits["train"].picture(index).numpy() for index in range(2)]
 text = "jumping fully, he said"
 written = write_lines([text] * 4, torch.tensor([3, 14, 8, 40]), torch.Generator().manual_seed(0), 28)
 show_lines([*boxed, *written], ["characters in boxes"] * 2 + ["an imaginary writer"] * 4)
+# alt: Two lines whose characters stand in boxes, wide apart, and four lines by imaginary writers, whose letters
+#      stand close and are partly joined
 
 # %% [markdown]
 # Natural lines have letters of different widths and heights; some letters reach below the line (`j`, `p`, `y`); a comma
@@ -88,6 +90,7 @@ for name in ("slant", "small", "gap", "join", "nib"):
     print(f"{name:8}", "  ".join(f"{value:5.2f}" for value in style[name].tolist()))
 same_writer = write_lines([text] * 3, torch.tensor([14, 14, 14]), torch.Generator().manual_seed(1), 28)
 show_lines(same_writer, ["writer 14"] * 3)
+# alt: The same line three times, by one imaginary writer: much alike, and no letter twice the same
 
 # %% [markdown]
 # ## Batches of lines of any width
@@ -103,12 +106,14 @@ data.setup()
 images, labels = data.splits["train"].__getitems__(range(32, 64))
 print(f"pictures {tuple(images.shape)}, labels {tuple(labels.shape)}")
 show_lines([255 * image[0].numpy() for image in images[:4]], to_texts(labels[:4]))
+# alt: Four written lines of different length, each with its text above it
 
 # %% [markdown]
 # Augmentation changes each line a little more, differently in every epoch:
 
 # %%
 show_lines([255 * image[0].numpy() for image in augment_lines(images[:1].repeat(4, 1, 1, 1))], ["augmented"] * 4)
+# alt: One line four times, augmented: bent, thicker or thinner, with grey and with grain
 
 # %% [markdown]
 # ## Train
@@ -150,6 +155,7 @@ chosen = np.linspace(0, len(test) - 1, 6).astype(int)
 lines = [test.picture(index).numpy() for index in chosen]
 truth = to_texts(test.__getitems__(chosen)[1])
 show_lines(lines, [f"true: {true}      read: {read(line)}" for line, true in zip(lines, truth, strict=True)])
+# alt: Six written lines, each with the true text and with what the network read
 
 # %% [markdown]
 # ## What comes next in English
@@ -223,6 +229,8 @@ for axes, line in zip(below, found, strict=True):
 for axes in (top, *below):
     axes.set_axis_off()
 plt.show()
+# alt: A photo of two written lines on squared paper, with a frame around each; below, each line alone, with what was
+#      read alone and with English
 
 # %% [markdown]
 # ## What next?

@@ -220,6 +220,8 @@ for axes, (name, shares) in zip(both, heads.items(), strict=True):
     axes.set(xlabel="looked at", ylabel="letter that looks", title=name)
     axes.grid(False)
 plt.show()
+# alt: Two maps of who looks at whom in the word attention: head 1 looks at the letter before, head 2 at all letters
+#      that are the same
 
 # %% [markdown]
 # `MultiHeadAttention` makes queries, keys and values by linear layers, splits them into heads, and puts the answers
@@ -304,6 +306,8 @@ for axes, (name, (guesser, _)), mask in zip(both, curves.items(), (causal_mask(1
     axes.set(xlabel="place looked at", ylabel="place that looks", title=name)
     axes.grid(False)
 plt.show()
+# alt: Two maps of attention: with a causal mask each place looks at itself and at places before it, without a mask
+#      at the place after it
 
 # %% [markdown]
 # When it has to write by itself, there is nothing behind its last place to copy, and it has learned nothing else.

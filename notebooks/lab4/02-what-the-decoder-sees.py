@@ -88,6 +88,7 @@ data = Lines(draw_number)
 data.setup()
 images, labels = data.splits["train"].__getitems__(range(0, 96 if FAST else 3_000, 32 if FAST else 375))
 notebook.show_images(images, to_texts(labels), columns=4)
+# alt: Eight written numbers of two to five digits, each with its text above it
 
 # %% [markdown]
 # The network is `LineCNNTransformer`, smaller than usual. On two CPU cores this takes less than a minute.
@@ -127,6 +128,8 @@ print(f"true: {true[chosen]}   read: {read[chosen]}")
 print(f"test lines read without a mistake: {np.mean([a == b for a, b in zip(true, read, strict=True)]):.0%}")
 glances = model.glances(test, chosen)
 show(glances)
+# alt: A written number, and below it a map with a row for each digit that was written: where the decoder looked
+#      moves from left to right
 
 # %% [markdown]
 # The map goes down like stairs: the reader walks along the line, although nobody has told it where a digit stands, and
@@ -137,6 +140,7 @@ show(glances)
 
 # %%
 play(animate(glances), frames_per_second=2)
+# alt: The written number again, one digit after the other: where the decoder looks is marked, and moves to the right
 
 # %% [markdown]
 # ## Each head has its own map
@@ -173,6 +177,7 @@ def show_heads(model, image, names):
 
 
 show_heads(model, test.__getitems__([chosen])[0], glances.characters)
+# alt: Eight maps, of four heads in two layers: some walk along the line, others look at few places
 
 # %% [markdown]
 # **Which of them walk, and which do not?** A head of the first layer works with what it knows at the start: which
@@ -203,6 +208,8 @@ true = to_texts(labels)
 print(f"test lines read without a mistake: {np.mean([a == b for a, b in zip(true, read, strict=True)]):.0%}")
 chosen = max(range(len(true)), key=lambda i: (read[i] == true[i], true[i] == "orange"))
 show(by_heart.glances(few.splits["test"], chosen))
+# alt: The written word orange, and below it a map in which the decoder looks at the right edge or nowhere, whatever
+#      it writes
 
 # %% [markdown]
 # It reads well, and its map does not walk. There are no stairs: it looks everywhere a little, or at the same place for
@@ -234,6 +241,7 @@ lines, labels = strange.splits["test"].__getitems__(range(5))
 with torch.no_grad():
     read = to_texts(by_heart.read(by_heart(lines))[0])
 notebook.show_images(lines, [f"{a}, read as\n{b}" for a, b in zip(to_texts(labels), read, strict=True)], columns=5)
+# alt: Five written words that the reader was not trained on, each read as another word, such as hand as island
 
 # %% [markdown]
 # It writes words that it knows, whatever is there. A CTC reader would have made spelling mistakes; this one makes up a
@@ -307,11 +315,15 @@ print(f"test pages read without a mistake: {np.mean([a == b for a, b in zip(true
 chosen = max(range(len(true)), key=lambda i: (read[i] == true[i], len(true[i])))
 glances = page_model.glances(test, chosen)
 show(glances)
+# alt: A page of three lines of digits, with a mark where the decoder looked for each, joined by a line that goes
+#      from line to line
 
 # %%
 with plt.rc_context({"figure.dpi": 40}):  # small frames: a player holds all of them
     player = play(animate(glances), frames_per_second=2)
 player
+# alt: The page again, one digit after the other: the place where the decoder looks goes along each line, and then to
+#      the next
 
 # %% [markdown]
 # Where does it look when it writes `↵`? It has to find out two things: that this line has ended, and that another one

@@ -154,6 +154,8 @@ right.set(title=f"what it reads: {reading.text}", xlim=(0, 1), xlabel="probabili
 for axes in (left, middle):
     axes.set_axis_off()
 plt.show()
+# alt: A photo of a written digit; the same as 28 × 28 pixels, black on white; and the probabilities of the answers,
+#      of which one has nearly all
 
 # %% [markdown]
 # The middle picture explains more mistakes than any other. That is why the web page of this lab shows it.
@@ -201,6 +203,8 @@ benchmark(shipped, rounds=1 if FAST else 3, seconds=0.1 if FAST else 2.0, pictur
 
 # %%
 Picture(shipped / "benchmark.png", width=860)
+# alt: Left, the time for one picture: 8 bits is the fastest, then ONNX Runtime, then PyTorch. Right, pictures per
+#      second against the time until a batch is answered
 
 # %% [markdown]
 # Each dot is a batch size. To the right, more pictures share the work of one call; but all of them wait until the
@@ -235,6 +239,8 @@ left.set(title=f"{name}: {weights[name].size:,} weights", xlabel="value")
 right.hist((rounded - channel) / scale, bins=30, color=ORANGE)
 right.set(title="what rounding to 8 bits takes away", xlabel="steps of the 8-bit scale")
 plt.show()
+# alt: Left, a histogram of the weights of one layer, a bell around zero. Right, what rounding to 8 bits takes away:
+#      evenly spread between half a step down and half a step up
 
 # %%
 eight = Recognizer.load(shipped, "int8")
@@ -276,6 +282,7 @@ for (week, (inputs, _)), row in zip(weeks.items(), rows, strict=True):
         axes.set_axis_off()
     row[0].set_title(f"week {week}", loc="left")
 plt.show()
+# alt: Ten digits of week 1 in strokes of all widths, and ten of week 2, most of them thin and faint
 
 # %% [markdown]
 # Nobody tells a server what the right answers would have been. What it can see is what comes in, and how sure it is:
@@ -289,6 +296,8 @@ for name, axes in zip(STATISTICS, grid.flat, strict=True):
     axes.set(title=name, yticks=[])
 grid[0, 0].legend(loc="upper left")
 plt.show()
+# alt: Six histograms of the two weeks: confidence, ink, contrast, width, height and centre. Ink and contrast have
+#      moved to lower values
 
 # %% [markdown]
 # The page of this lab keeps what visitors agree to have kept. `drift` compares it with what `export` has noted of the

@@ -76,6 +76,7 @@ axes.set_xlabel("validation accuracy of each run, in %")
 plt.show()
 low, high = 100 * same[:, 0].min(), 100 * same[:, 0].max()
 print(f"from {low:.1f}% to {high:.1f}%: {high - low:.1f} points, and nothing was changed")
+# alt: Forty dots, the validation accuracies of forty equal runs, spread over three points
 
 # %% [markdown]
 # Somebody who tries one thing after the other, once each, and keeps what is better, climbs this cloud, and learns
@@ -102,6 +103,8 @@ axes.set_yticks([])
 axes.set_xlabel("validation accuracy in %: means of five runs, and their intervals")
 plt.show()
 print(f"{missed} of 20 intervals miss the mean of all {RUNS} runs")
+# alt: Twenty intervals of five runs each around a line, the mean of all runs: they differ in place and length, and
+#      most of them cross it
 
 # %% [markdown]
 # One of twenty is what "95%" promises, in the long run. Such an interval is honest: where five runs happen to lie far
@@ -177,6 +180,8 @@ for axes, name, trials in zip(places, ("grid", "random"), (grid, points), strict
     axes.set_title(f"{name}: the best has {max(found):.1%}")
 places[0].set_ylabel("a setting that does not")
 plt.show()
+# alt: Nine trials each. The grid tries three learning rates, each three times; random search tries nine, and comes
+#      nearer to the best
 
 # %% [markdown]
 # The brighter, the better. Run the cell again with other random points: now and then they are unlucky. But the grid
