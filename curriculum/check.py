@@ -24,8 +24,9 @@ def check(manifest: Manifest, strict: bool = False) -> list[str]:
     """
     if faults := manifest.faults() + exports.faults(manifest):
         return faults
-    problems = demands.faults(manifest) + _packages(manifest) + notebooks.faults(manifest)
-    problems += check_lists.faults(manifest) + (questions.faults(manifest) or _readmes(manifest))
+    problems = demands.faults(manifest) or check_lists.faults(manifest)
+    problems += _packages(manifest) + notebooks.faults(manifest)
+    problems += questions.faults(manifest) or _readmes(manifest)
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "fresh"
         snapshot.build(manifest, fresh)

@@ -172,11 +172,11 @@ def test_check_reports_later_names_in_hand_written_files_unless_they_may_be_anno
 
 def test_check_demands_questions_of_every_lab_and_looks_for_later_names_in_them(course, tool):
     (course / "lab2/questions.toml").unlink()
-    edit(course / "lab1/questions.toml", 'ask = """', 'ask = """\nWhat is an LSTM?')
+    edit(course / "lab1/questions.toml", 'ask = "', 'ask = "What is an LSTM? ')
     code, out, _ = tool("check")
     assert code == 1
     assert "Cannot read lab2/questions.toml: No such file or directory." in out
-    assert "lab1/questions.toml:5: names 'LSTM': What is an LSTM?" in out
+    assert "lab1/questions.toml:2: names 'LSTM': ask = \"What is an LSTM?" in out
 
 
 def test_check_reports_files_that_no_build_made(course, tool):
