@@ -11,6 +11,7 @@ from lab_kit.errors import UserError
 TEMPLATES = Path(__file__).resolve().parent / "release"
 KIT = "lab_kit/"
 HAND_WRITTEN = ("README.md", "homework", "images")  # in a lab's folder
+HIDDEN = "curriculum/hidden"  # checks that students do not get
 
 
 def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def release_files(manifest: Manifest, upto: Lab) -> dict[str, bytes]:
 
 
 def leaks(manifest: Manifest, upto: Lab) -> list[str]:
-    """Say where the repository that ends with lab `upto` names what comes later, a line each.
+    """Say where the repository that ends with lab `upto` names what comes later or holds hidden checks, a line each.
 
     Labs before `upto` are left out: they must not even name what `upto` introduces, and have a release of their own.
     """
@@ -67,6 +68,7 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
         *names.leaks(later, {name: text for name, text in files.items() if name not in own_words}),
         *names.leaks([name for name in later if name.lower() not in announced], own_words),
         *(f"{upto.folder}/{line}" for line in names.missing_imports(manifest, snapshot.lab_files(manifest, upto))),
+        *_handed_out(manifest, upto),
     ]
 
 
@@ -94,6 +96,16 @@ def _hand_written(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     single = [folder / name for name in HAND_WRITTEN if (folder / name).is_file()]
     paths = single + [path for name in HAND_WRITTEN for path in files_below(folder / name)]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _handed_out(manifest: Manifest, lab: Lab) -> list[str]:
+    """Say which checks that students do not get lie in a lab's homework, a line each."""
+    homework = f"{lab.folder}/homework"
+    return [
+        f"{homework}/{hidden.name} is a check that students do not get ({HIDDEN}): take it out of the lab."
+        for hidden in files_below(manifest.root / HIDDEN / lab.folder)
+        if (manifest.root / homework / hidden.name).exists()
+    ]
 
 
 def _setup_recipe(manifest: Manifest) -> str:
