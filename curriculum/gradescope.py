@@ -14,7 +14,6 @@ from lab_kit import atomic_write
 from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).parent / "gradescope"
-HIDDEN = "curriculum/hidden"
 NOT_NEEDED = ("notebooks/", "images/", "README.md")  # of a lab, for grading
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of all files, so that the same course makes the same zip
 
@@ -46,7 +45,7 @@ def files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     found |= release.shared_files(manifest)
     own = release.hand_written(manifest, lab) | snapshot.built_files(manifest, lab)
     found |= {f"{lab.folder}/{name}": content for name, content in own.items() if not name.startswith(NOT_NEEDED)}
-    hidden = manifest.root / HIDDEN / lab.folder
+    hidden = manifest.root / release.HIDDEN / lab.folder
     found |= {path.relative_to(manifest.root).as_posix(): path.read_bytes() for path in files_below(hidden)}
     return found | {NAME: _labs_toml(manifest, lab).encode()}
 

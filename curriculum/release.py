@@ -14,6 +14,7 @@ KIT = "lab_kit/"
 SOLUTIONS = "solutions"  # the release's folder of published solutions, each at the place that it has in its lab
 ASSISTANTS, MAINTAINERS = "AGENTS.md", "## With those who maintain"  # what begins there is not for releases
 HAND_WRITTEN = ("README.md", "questions.toml", "homework", "images")  # in a lab's folder
+HIDDEN = "curriculum/hidden"  # checks that students do not get
 
 
 def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str, bytes]:
@@ -79,6 +80,7 @@ def leaks(manifest: Manifest, upto: Lab) -> list[str]:
         *names.leaks(later, {name: text for name, text in files.items() if name not in own_words}),
         *names.leaks([name for name in later if name.lower() not in announced], own_words),
         *(f"{upto.folder}/{line}" for line in names.missing_imports(manifest, snapshot.lab_files(manifest, upto))),
+        *_handed_out(manifest, upto),
     ]
 
 
@@ -182,6 +184,16 @@ def _rule_for_assistants(manifest: Manifest) -> dict[str, bytes]:
         return {}
     about_students, _, _ = path.read_text(encoding="utf-8").partition(MAINTAINERS)
     return {ASSISTANTS: f"{about_students.rstrip()}\n".encode()}
+
+
+def _handed_out(manifest: Manifest, lab: Lab) -> list[str]:
+    """Say which checks that students do not get lie in a lab's homework, a line each."""
+    homework = f"{lab.folder}/homework"
+    return [
+        f"{homework}/{hidden.name} is a check that students do not get ({HIDDEN}): take it out of the lab."
+        for hidden in files_below(manifest.root / HIDDEN / lab.folder)
+        if (manifest.root / homework / hidden.name).exists()
+    ]
 
 
 def _setup_recipe(manifest: Manifest) -> str:
