@@ -56,7 +56,7 @@ def _room(package: griffe.Module, root: Path) -> Room:
     inside = package.path.partition(".")[2].replace(".", "/")
     parts = [f"# `{package.path}`", *_docstring(package)]
     for module in modules:
-        parts += [f"## `{module.path}`", *_docstring(module), *_members(module, "###")]
+        parts += [f"## `{module.name}.py`", *_docstring(module), *_members(module, "###")]
     return Room(
         place=posixpath.join(PACKAGE, inside or TOP),
         title=inside or PACKAGE,

@@ -119,7 +119,7 @@ def _code(manifest: Manifest, lab: Lab, name: str) -> Page:
 
 
 def _list_of_labs(manifest: Manifest) -> str:
-    rows = [f"| [Lab {lab.number}]({lab.folder}/{README}) | {lab.title} |" for lab in manifest.labs]
+    rows = [f"| [Lab&nbsp;{lab.number}]({lab.folder}/{README}) | {lab.title} |" for lab in manifest.labs]
     return "\n".join(["# Labs", "", "| lab | about |", "| --- | --- |", *rows, ""])
 
 
