@@ -23,12 +23,18 @@ help:  ## show this list
 
 setup: $(VENV)/installed  ## make .venv and install everything (does nothing when up to date)
 
+# An environment whose Python is gone, as after an upgrade of the system, or that was made for another folder, does not
+# find the kit: it is made anew.
+ifneq ($(shell cd / && '$(CURDIR)/$(RUN)' -c 'import lab_kit' >/dev/null 2>&1 && echo fine),fine)
+$(shell rm -f $(VENV)/installed)
+endif
+
 # uv installs in a third of pip's time, and links instead of copying where its cache is warm. The system's pip puts it
 # into the new environment; where there is none, the environment gets a pip of its own first, which takes longer.
 $(VENV)/installed: $(LOCKED) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed: make setup PYTHON=python3.11" >&2; exit 2; }
-	@test -x $(UV) || { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
+	@{ test -x $(UV) && $(RUN) -c '' 2>/dev/null; } || { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
 		$(PYTHON) -m pip --python $(RUN) install -qq uv; } || \
 		{ rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install -qq uv; }
 	@$(UV) pip install --quiet --python $(RUN) $(addprefix -r ,$(LOCKED))

@@ -1,5 +1,7 @@
 """A console that prints text as it is, and leaves what somebody may want to copy in one piece."""
 
+import os
+import sys
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +23,11 @@ class PlainConsole(Console):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def on_broken_pipe(self) -> None:
+        """Say no more, where nobody listens (as after `| head`): what is to be done is done all the same."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def print(self, *objects: Any, **how: Any) -> None:
         """Print as rich does, but for a table's title: it may be a path, so it is not broken at the table's width."""

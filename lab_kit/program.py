@@ -67,6 +67,9 @@ def one_line_errors() -> Iterator[None]:
 
     Any other error keeps its traceback, and gets a line about whom to tell.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as where a service starts this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  until the end
     try:
         yield
     except UserError as error:

@@ -80,9 +80,15 @@ def sweep(
     if grid is not None:
         trials = min(trials or len(grid), len(grid))
     trials = trials or TRIALS
-    first, *others = [
-        cli.parse(what.command(values), run_experiment.Run, run_experiment.PACKAGES) for values in what.corners()
-    ]
+    try:
+        first, *others = [
+            cli.parse(what.command(values), run_experiment.Run, run_experiment.PACKAGES) for values in what.corners()
+        ]
+        for config in (first, *others):
+            if (weights := config.settings.load_checkpoint) and not Path(weights).is_file():
+                raise UserError(f"there is no file {weights}, from which the trials should start.")
+    except UserError as error:
+        raise UserError(f"{readable(space)}: {error}") from error
     figure = by or FIGURES.get(first.data_class.task, "val_acc")
     place = (folder or LOG_DIR) / (name or space.stem)
     storage = storage or os.environ.get(study.STORAGE)

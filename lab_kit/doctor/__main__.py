@@ -8,6 +8,7 @@ It needs nothing but Python, of any version from 3.8 on: so it can say what else
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import textwrap
@@ -58,7 +59,12 @@ def main(words: list[str] | None = None) -> int:
     findings = examine(not arguments.no_network)
     text = table(findings, shutil.get_terminal_size((100, 24)).columns)
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stderr.write(f"error: Cannot write the table: {error.strerror}.\n")
+        os._exit(2)  # Python would try once more to write, and print a traceback
     return int(any(finding.state == WRONG for finding in findings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import sys
 import urllib.request
 from collections.abc import Iterable
@@ -44,9 +45,9 @@ def data_sets(network: bool) -> Iterable[Finding]:
             yield Finding(thing, FINE, "on disk")
             continue
         size = sum(file.get("size", 0) for file in files) / 1e6
-        found = f"not on disk; {f'{size:,.0f} MB' if size else 'its size is not known'}"
+        found = f"not on disk; {f'{size:,.0f} MB' if size else 'of unknown size'}"
         if not network:
-            yield Finding(thing, FINE, f"{found} to download; the network was left alone")
+            yield Finding(thing, FINE, f"{found}, to download; the network was left alone")
         elif all(any(answers.get(url) for url in file.get("urls", [])) for file in files):
             yield Finding(thing, FINE, f"{found} can be downloaded")
         else:
@@ -70,5 +71,5 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
             return bool(answer.read(1))
-    except (OSError, ValueError):  # urllib's errors are among the first
+    except (OSError, ValueError, http.client.HTTPException):  # urllib's errors are among the first
         return False

@@ -36,10 +36,12 @@ def cores() -> Iterable[Finding]:
     shares = []
     for process in running:
         try:
-            shares.append((process.cpu_percent() / 100, process.info["name"] or "?"))
+            shares.append((process.cpu_percent() / 100, process.info["name"] or "?", process.pid))
         except psutil.Error:
             continue
-    most = ", ".join(f"{name} ({share:.1f})" for share, name in sorted(shares, reverse=True)[:3] if share > 0.1)
+    most = ", ".join(
+        f"{name} ({share:.1f}, process {pid})" for share, name, pid in sorted(shares, reverse=True)[:3] if share > 0.1
+    )
     found = f"{count}, of which other programs keep {busy:.1f} busy"
     if busy > MUCH_OTHER_WORK:
         advice = f"Training is slower beside other programs. Busy cores: {most or 'unknown'}. Close what you can."
@@ -88,7 +90,11 @@ def folders() -> Iterable[Finding]:
     for name, folder in targets:
         there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
         advice = {
-            "data root": "TEXT_RECOGNIZER_DATA names another folder for the data.",
+            "data root": (
+                "TEXT_RECOGNIZER_DATA says so: let it name a folder of yours."
+                if os.environ.get("TEXT_RECOGNIZER_DATA")
+                else "TEXT_RECOGNIZER_DATA names another folder for the data."
+            ),
             "run folders": "Work in a folder of your own, or choose one with --log_dir.",
             "temporary files": "TMPDIR names another folder for temporary files.",
         }[name]

@@ -36,8 +36,10 @@ def python() -> Iterable[Finding]:
         yield Finding("Python", FINE, f"{version}, {sys.executable}")
     course = places.course()
     yield Finding("course", FINE, f"version {course_version()}, {course or 'not in its folder'}")
-    if course and (course / ".venv").is_dir() and course not in Path(sys.prefix).resolve().parents:
-        advice = f"This is not the course's environment: source {course / '.venv' / 'bin' / 'activate'}"
+    own = course / ".venv" if course else None
+    if own and own.is_dir() and own.resolve() != Path(sys.prefix).resolve():
+        start = own / "Scripts" / "activate" if sys.platform == "win32" else f"source {own / 'bin' / 'activate'}"
+        advice = f"This is not the course's environment. Run make setup, then: {start}"
         yield Finding("environment", LOOK, sys.prefix, advice)
 
 
@@ -87,7 +89,10 @@ def torch() -> Iterable[Finding]:
     except (subprocess.TimeoutExpired, ValueError) as error:
         answer, last = None, str(error)
     if answer is None:
-        advice = "PyTorch cannot be imported. Install it again: pip install --force-reinstall torch torchvision"
+        advice = (
+            "PyTorch cannot be imported. Is there a file torch.py here? Else install it again: "
+            f"{sys.executable} -m pip install --force-reinstall -r requirements/prod.txt"
+        )
         yield Finding("PyTorch", WRONG, last, advice)
         return
     devices = [*answer["cuda"], *(["MPS (Apple's GPU)"] if answer["mps"] else [])]

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from lab_kit import atomic_write
+from lab_kit.errors import UserError
 from lab_kit.html_page import template
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
@@ -27,6 +28,7 @@ from lab_kit.runs.verdict import Verdict, judge
 PICTURE, PAGE = "comparison.png", "comparison.html"
 TEMPLATE = Path(__file__).with_name("comparison_page.html")
 MOST_COLUMNS = 4  # of settings in the terminal's table
+SHORT = 12  # characters of a setting, in the terminal's table
 SHOWN = ("val_loss", "val_acc", "val_cer", "test_acc", "test_cer", "seconds")
 
 
@@ -76,6 +78,8 @@ def compare(runs: Sequence[FinishedRun], against: str | None = None, by: str | N
     figure = figure_to_judge_by(runs, by)
     groups = best_first(group_runs(runs), figure)
     verdicts: list[Verdict] = []
+    if against is not None and len(groups) == 1:
+        raise UserError("All of these runs have the same settings, so there is nothing to judge them against.")
     if against is not None:
         old = find_group(groups, against)
         others = [group for group in groups if group is not old]
@@ -89,7 +93,7 @@ def print_comparison(comparison: Comparison, console: PlainConsole) -> None:
     table = Table(title=f"{len(comparison.runs)} runs, judged by {comparison.figure}", title_justify="left")
     wide = len(groups[0].setting) > MOST_COLUMNS
     for name in ["settings"] if wide else groups[0].setting:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=not wide and _is_short(name, groups))
     for name in ("seeds", *figures):
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for group in groups:
@@ -99,6 +103,11 @@ def print_comparison(comparison: Comparison, console: PlainConsole) -> None:
     console.print(table)
     for line in (*(verdict.sentence for verdict in comparison.verdicts), *comparison.warnings()):
         console.print(line, soft_wrap=True)
+
+
+def _is_short(name: str, groups: Sequence[Group]) -> bool:
+    """Return whether a column of settings is narrow enough to be shown whole."""
+    return max(len(name), *(len(group.setting[name]) for group in groups)) <= SHORT
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:

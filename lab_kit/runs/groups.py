@@ -66,16 +66,33 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     differing = [name for name in names if len({row.get(name) for row in rows}) > 1]
     # A class's own flags differ with it, and say nothing more.
-    common = [name for name in differing if all(name in row for row in rows)]
+    common = [name for name in differing if all(name in row for row in rows) or not _comes_with_a_class(name, rows)]
     shown = sorted(common or differing, key=lambda name: not name.endswith("_class"))
     if len({tuple(row.get(name) for name in shown) for row in rows}) < len(rows):
         shown = sorted(differing, key=lambda name: not name.endswith("_class"))
     groups = []
     for row, members in zip(rows, by_settings.values(), strict=True):
-        setting = {name: row.get(name, "-") for name in shown}
+        setting = {name: _short(row.get(name, "-")) for name in shown}
         name = ", ".join(f"{name}={value}" for name, value in setting.items() if value != "-")
         groups.append(Group(name or "all runs", setting, tuple(members)))
     return groups
+
+
+def _short(value: str) -> str:
+    """Return a setting as people read it: of a number that somebody has drawn by chance, four digits."""
+    try:
+        return min(value, f"{float(value):.4g}", key=len)
+    except ValueError:
+        return value
+
+
+def _comes_with_a_class(name: str, rows: Sequence[dict[str, str]]) -> bool:
+    """Return whether runs with the same classes all have a setting, or none of them: otherwise, somebody has set it."""
+    found: dict[tuple, set[bool]] = {}
+    for row in rows:
+        classes = tuple((key, value) for key, value in row.items() if key.endswith("_class"))
+        found.setdefault(classes, set()).add(name in row)
+    return all(len(there) == 1 for there in found.values())
 
 
 def figure_to_judge_by(runs: Sequence[FinishedRun], wanted: str | None) -> str:

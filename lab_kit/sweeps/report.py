@@ -18,6 +18,7 @@ from lab_kit.sweeps import study as studies
 
 PICTURE = "sweep.png"
 BEST = 5  # trials in the table
+SEED = "seed"  # it is chance: what differs with it does not matter
 ENOUGH = 8  # complete trials, to say which setting mattered
 
 
@@ -48,7 +49,10 @@ def importance(study: optuna.Study) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+            names = [
+                name for name in complete[0].params if name != SEED and all(name in one.params for one in complete)
+            ]
+            shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=names)
         except (ValueError, RuntimeError):  # no setting that all of them have
             return {}
     return {name: share for name, share in shares.items() if math.isfinite(share)}
@@ -70,11 +74,13 @@ def print_best(study: optuna.Study, figure: str, folder: Path, console: PlainCon
     trained = epochs(done)
     if pruned and trained:
         counted.append(f"{sum(trained.values())} epochs of training in place of {max(trained.values()) * len(trained)}")
+    if len(complete) > BEST:
+        counted.append(f"the best {BEST} are")
     table = Table(title=", ".join(counted), title_justify="left")
     names = list(dict.fromkeys(name for trial in complete[:BEST] for name in trial.params))
     for name in ("trial", *names, figure.replace("_", " "), "run folder"):
         is_path = name == "run folder"
-        table.add_column(name, justify="left" if is_path else "right", overflow="fold", no_wrap=is_path)
+        table.add_column(name, justify="left" if is_path else "right", overflow="fold", no_wrap=True)
     for trial in complete[:BEST]:
         values = [short(trial.params[name]) if name in trial.params else "-" for name in names]
         run = Path(trial.user_attrs.get(studies.RUN, "-"))
