@@ -192,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.set_defaults(command=writing.new_lab)
 
     dataset = commands.add_parser("new-dataset", help="add a dataset that is drawn in code, for you to change")
-    dataset.add_argument("name", metavar="NAME", help="of its class, such as Figures")
+    dataset.add_argument("name", metavar="NAME", help="of its class, such as Outlines")
     dataset.add_argument("--lab", type=int, required=True, metavar="N", help="the lab that adds it")
     dataset.set_defaults(command=writing.new_dataset)
     return parser

@@ -53,7 +53,7 @@ def new_dataset(course: Manifest, name: str, number: int) -> list[str]:
 
     Args:
         course: gets the dataset.
-        name: of the class, such as `Figures`; its module is called the same, in small letters.
+        name: of the class, such as `Outlines`; its module is called the same, in small letters.
         number: the lab that adds it.
 
     Raises:
@@ -61,12 +61,13 @@ def new_dataset(course: Manifest, name: str, number: int) -> list[str]:
     """
     lab = course.lab(number)
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) or keyword.iskeyword(name):
-        raise UserError(f"'{name}' cannot be a class: take a word that begins with a capital, such as Figures.")
+        raise UserError(f"'{name}' cannot be a class: take a word that begins with a capital, such as Outlines.")
     module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
     file = f"{DATA}/{module}.py"
     taken = [path for path in course.canonical_files if name in _defined(course.root / path)]
     if (course.root / file).exists() or taken:
-        raise UserError(f"{taken[0] if taken else file} is there already, with this name: choose another.")
+        there = f"{taken[0]} has a {name} already" if taken else f"{file} is there already"
+        raise UserError(f"{there}: choose another name.")
     if number > 1 and (found := _named_before(course, course.lab(number - 1), [name, module])):
         raise UserError(f"No lab before lab {number} may name it, and there is {found}. Choose another name.")
     text = manifest_text.with_file(_text(course), lab.number, file)

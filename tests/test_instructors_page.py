@@ -80,7 +80,7 @@ def course(tmp_path: Path, environment: dict[str, str]) -> Path:
     return copy
 
 
-def test_the_course_is_adapted_as_the_page_says(course, environment, small_mnist):
+def test_the_course_is_adapted_as_the_page_says(course, environment):
     before = manifest.load(course)
     commands = blocks(ADAPT)
     for name in ("Outlines", "outlines", "TwoLayers", "two_layers"):  # where somebody has followed the page for good

@@ -220,6 +220,8 @@ def test_check_finds_what_was_edited_and_the_tool_does_not_overwrite_it(course):
         execute.build(course, source)
     execute.build(course, source, force=True)
     assert notebooks.faults(course) == []
+    [copy] = course.root.glob("lab1/.replaced/*/notebooks/01-short.ipynb")
+    assert notebooks.read(copy).cells[2].source == "1 + 2"
 
 
 def test_a_cell_that_fails_is_one_clear_line_and_nothing_is_written(course):
