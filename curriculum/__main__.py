@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from curriculum import check, diff, html, manifest, release, slides, snapshot, tour
+from curriculum import check, diff, html, manifest, publishing, release, snapshot, tour
 from lab_kit.errors import UserError, nearest
 from lab_kit.plain_console import PlainConsole
 
@@ -99,32 +99,6 @@ def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: 
         console.print(f"{source.built}: {seconds:.0f} s, {size / 1e3:,.0f} kB")
 
 
-def _site(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> int:
-    try:
-        from curriculum.site import build, serve  # here, because only this command needs Sphinx
-    except ModuleNotFoundError as error:
-        raise UserError(f"The site is built with packages of its own ({error.name} is missing): make site") from error
-    start = time.perf_counter()
-    built = build.build(course, options.out)
-    for problem in built.problems:
-        console.print(problem)
-    if built.problems:
-        count = len(built.problems)
-        console.print(f"\n{count} {'problem' if count == 1 else 'problems'}: no site was written.")
-        return 1
-    seconds = time.perf_counter() - start
-    console.print(f"{options.out}: {built.pages} pages, {built.size / 1e6:.1f} MB, {seconds:.0f} s")
-    if options.serve:
-        serve.serve(options.out, options.port, console.print)
-    return 0
-
-
-def _slides(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
-    for lab in [course.lab(options.lab)] if options.lab is not None else course.labs:
-        path = options.out / f"{lab.folder}.html"
-        console.print(f"{path}: {slides.write(course, lab, path)} slides")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
@@ -156,16 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--force", action="store_true", help="drop what was edited by hand in the labs' notebooks")
     running.set_defaults(command=_notebooks)
 
-    site = commands.add_parser("site", help="write the course as a website; what leads nowhere in it is an error")
-    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="where; ./site if not given")
-    site.add_argument("--serve", action="store_true", help="then show it, on this machine only")
-    site.add_argument("--port", type=int, default=8001, help="where --serve shows it; 8001 if not given")
-    site.set_defaults(command=_site)
-
-    projected = commands.add_parser("slides", help="write slides of the labs' READMEs, one file for each lab")
-    projected.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
-    projected.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for lab1.html, ...")
-    projected.set_defaults(command=_slides)
+    publishing.add_commands(commands)
     return parser
 
 

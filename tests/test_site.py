@@ -308,18 +308,3 @@ def test_a_folder_with_something_else_is_not_replaced(small, capsys):
     assert code == 2
     assert "holds something else" in said
     assert (small / "site/thesis.txt").read_text() == "mine"
-
-
-def test_questions_are_a_page_with_folded_answers(small, capsys):
-    (small / "lab1/questions.toml").write_text(
-        '[[question]]\nask = "What learns?"\n[[question.choice]]\nsay = "a net"\nwhy = "It has weights."\n'
-        'right = true\n[[question.choice]]\nsay = "a table"\nwhy = "It has none."\n'
-    )
-    assert build(small, capsys)[0] == 0
-    page = (small / "site/lab1/questions.html").read_text()
-    assert re.search(r"<details>.*B is wrong.*It has none.*</details>", page, re.DOTALL)
-    (small / "lab1/questions.toml").write_text('[[question]]\nask = "What learns?"\n')
-    code, said = build(small, capsys)
-    assert code == 2
-    assert said.startswith("error: lab1/questions.toml cannot be read")
-    assert said.count("\n") == 1
