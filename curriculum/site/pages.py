@@ -12,9 +12,9 @@ from curriculum.site import code, kit
 from curriculum.tour import README
 from lab_kit.errors import UserError
 
-# Where documents are. Each must be a page, but for copies and templates, and what runs leave behind.
-DOCUMENTS = ("*.md", "docs/**/*.md", "lab*/**/*.md", "lab*/notebooks/*.ipynb", "curriculum/**/*.md", "lab_kit/**/*.md")
-NO_PAGES = ("lab*/data/*", "curriculum/release/*", "*/logs/*", "*/.*")
+# Where documents are. Each must be a page, but for copies, and what runs leave behind.
+DOCUMENTS = ("*.md", "docs/**/*.md", "lab*/**/*.md", "lab*/notebooks/*.ipynb", "curriculum/*.md", "lab_kit/**/*.md")
+NO_PAGES = ("lab*/data/*", "*/logs/*", "*/.*")
 
 
 @dataclass(frozen=True)
