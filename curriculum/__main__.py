@@ -168,21 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--force", action="store_true", help="replace those that were edited by hand, and keep a copy")
     running.set_defaults(command=_notebooks)
 
-    site = commands.add_parser("site", help="write the course as a website; what leads nowhere in it is an error")
-    site.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="where; ./site if not given")
-    site.add_argument("--serve", action="store_true", help="then show it, on this machine only")
-    site.add_argument("--port", type=int, default=8001, help="where --serve shows it; 8001 if not given")
-    site.set_defaults(command=publishing.site)
-
-    projected = commands.add_parser("slides", help="write slides of the labs' READMEs, one file for each lab")
-    projected.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
-    projected.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for lab1.html, ...")
-    projected.set_defaults(command=publishing.slides)
-
-    grading = commands.add_parser("gradescope", help="write the zip that Gradescope takes as an autograder")
-    grading.add_argument("--lab", type=int, required=True, metavar="N", help="whose homework it grades")
-    grading.add_argument("--out", type=Path, metavar="FILE", help="gradescope-labN.zip if not given")
-    grading.set_defaults(command=publishing.gradescope)
+    publishing.add_commands(commands)
 
     lab = commands.add_parser("new-lab", help="add a lab: its texts, homework and notebook, for you to change")
     lab.add_argument("title", help="what it is about, in a line")

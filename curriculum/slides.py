@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
@@ -33,7 +34,17 @@ WIDTH = 62  # characters in a line
 DRAWN = ("|", "│", "┃", "┌", "┏", "┡", "└", "├", "╭", "╰")  # how a line of a table begins that a program printed
 # A list to look things up in, and what is folded, such as the answers to questions.
 NOT_SHOWN = re.compile(r"<!-- new files -->.*?<!-- end of new files -->|<details\b.*?</details>", re.DOTALL)
+NUMBERED = re.compile(r"\*\*\d+\.\*\*")  # a question, with its choices below
+TASK = re.compile(r"(\*\*)?(Predict|Question|\d+\.)")
 SENTENCE = re.compile(r"(?<=[.?!:])\s+(?=[A-Z`*\"(])")
+
+
+class Part(NamedTuple):
+    """What is shown of one block: the lines that it takes, and whether it begins a slide."""
+
+    lines: int
+    html: Markup
+    begins: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,28 +93,29 @@ def slides(text: str, folder: Path) -> list[Slide]:
     return found + _packed(heading, parts, first=not found)
 
 
-def _packed(heading: Markup, parts: list[tuple[int, Markup]], first: bool) -> list[Slide]:
-    """Share out the parts of a section, each given with its lines, among as many slides as they need."""
+def _packed(heading: Markup, parts: list[Part], first: bool) -> list[Slide]:
+    """Share out the parts of a section among as many slides as they need."""
     pages: list[list[Markup]] = [[]]
     left = LINES
-    for lines, part in parts:
-        if lines > left + SPARE and pages[-1]:
+    for part in parts:
+        if (part.begins or part.lines > left + SPARE) and pages[-1]:
             pages.append([])
             left = LINES
-        pages[-1].append(part)
-        left -= lines
+        pages[-1].append(part.html)
+        left -= part.lines
     shown = [page for page in pages if page or first]
     return [Slide(heading, tuple(page), first and number == 0) for number, page in enumerate(shown) if heading]
 
 
-def _parts(node: SyntaxTreeNode, parser: MarkdownIt, folder: Path) -> Iterator[tuple[int, Markup]]:
-    """Yield what is shown of one block, in pieces that fit on a slide, each with the lines that it takes."""
+def _parts(node: SyntaxTreeNode, parser: MarkdownIt, folder: Path) -> Iterator[Part]:
+    """Yield what is shown of one block, in pieces that fit on a slide."""
     if node.type == "paragraph":
         pictures = [child for child in node.children[0].children if child.type == "image"]
         for shown in filter(None, (_picture(picture, folder) for picture in pictures)):
-            yield LINES, shown
+            yield Part(LINES, shown)
         if not pictures and (sentence := _first_sentence(node.children[0], parser)):
-            yield _lines(sentence), Markup("<p>{}</p>").format(sentence)
+            is_numbered = NUMBERED.match(node.children[0].content) is not None
+            yield Part(_lines(sentence), Markup("<p>{}</p>").format(sentence), begins=is_numbered)
     elif node.type in ("bullet_list", "ordered_list"):
         texts = [item.children[0] for item in node.children if item.children and item.children[0].type == "paragraph"]
         items = [_first_sentence(text.children[0], parser) for text in texts]
@@ -111,7 +123,7 @@ def _parts(node: SyntaxTreeNode, parser: MarkdownIt, folder: Path) -> Iterator[t
         for start, group in _groups(items, LINES):
             rows = Markup("").join(Markup("<li>{}</li>").format(item) for item in group)
             at = Markup(' start="{}"').format(start + 1) if tag == "ol" else ""
-            yield sum(_lines(item) for item in group), Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), at, rows)
+            yield Part(sum(map(_lines, group)), Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), at, rows))
     elif node.type in ("fence", "code_block"):
         lines = node.content.rstrip("\n").split("\n")
         each = ceil(len(lines) / ceil(len(lines) / CODE_LINES))
@@ -121,7 +133,7 @@ def _parts(node: SyntaxTreeNode, parser: MarkdownIt, folder: Path) -> Iterator[t
         yield from _table(node, parser)
 
 
-def _code(lines: list[str]) -> tuple[int, Markup]:
+def _code(lines: list[str]) -> Part:
     """Return lines of code; a table that is drawn with characters keeps its lines, in letters that are small enough."""
     blocks = Markup("")
     for drawn, group in groupby(lines, key=lambda line: line.lstrip().startswith(DRAWN)):
@@ -130,10 +142,10 @@ def _code(lines: list[str]) -> tuple[int, Markup]:
         style = Markup(' class="drawn" style="font-size: min(.74em, {}cqw)"').format(size) if drawn else ""
         blocks += Markup("<pre{}><code>{}</code></pre>").format(style, "\n".join(block))
     taken = sum(1 + len(line) // (WIDTH + 14) for line in lines)
-    return round(taken * 0.7) + 1, blocks
+    return Part(round(taken * 0.7) + 1, blocks)
 
 
-def _table(node: SyntaxTreeNode, parser: MarkdownIt) -> Iterator[tuple[int, Markup]]:
+def _table(node: SyntaxTreeNode, parser: MarkdownIt) -> Iterator[Part]:
     """Yield a table in pieces of a few rows, each with the table's head."""
     head, body = node.children[0], node.children[1] if len(node.children) > 1 else None
     top = _row(head.children[0], "th", parser)
@@ -141,7 +153,7 @@ def _table(node: SyntaxTreeNode, parser: MarkdownIt) -> Iterator[tuple[int, Mark
     pieces = [group for _, group in _groups(rows, ROWS)]
     for group in pieces:
         table = Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(top, Markup("").join(group))
-        yield LINES if len(pieces) > 1 else 1 + sum(_lines(row) for row in group), table
+        yield Part(1 + sum(map(_lines, group)), table, begins=len(pieces) > 1)
 
 
 def _row(row: SyntaxTreeNode, tag: str, parser: MarkdownIt) -> Markup:
@@ -175,7 +187,7 @@ def _first_sentence(inline: SyntaxTreeNode, parser: MarkdownIt) -> Markup:
         return Markup("")
     sentences = SENTENCE.split(words)
     count = 2 if sentences[0].endswith(("?", ":")) else 1
-    if words.startswith(("Predict", "**Predict", "**Question")):
+    if TASK.match(words):
         count = next((n for n, sentence in enumerate(sentences, start=1) if sentence.endswith("?")), count)
     while count < len(sentences) and " ".join(sentences[:count]).count("**") % 2:  # bold words are shown whole
         count += 1

@@ -1,12 +1,12 @@
 """The website: whole, without a network, for all people; and what is wrong in it is named."""
 
-import functools
-import http.server
+import queue
 import re
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import urllib.request
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +17,8 @@ from filelock import FileLock
 
 from curriculum import manifest, notebooks
 from curriculum.__main__ import main
+from curriculum.site import serve
+from lab_kit.errors import UserError
 from lab_kit.paths import project_root
 from tests.programs import chromium
 
@@ -36,7 +38,6 @@ KINDS = {
     "search": "search.html",
     "slides": "lab1/slides.html",
 }
-OWN_FRAME = ("side-by-side.html", "slides.html")  # pages that are files of their own
 
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed")
@@ -160,18 +161,6 @@ def test_every_page_is_in_the_menu(pages):
                     reached.add(str((folder / address).resolve().relative_to("/")))
         new = {name for name in reached if name in pages} - seen
     assert set(pages) - seen <= {"search.html"}
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    """Where a server on this machine shows the site."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
-    handler.log_message = lambda *_: None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def test_all_people_can_use_every_kind_of_page_in_light_and_dark_and_on_a_phone(site):
@@ -310,16 +299,20 @@ def test_a_folder_with_something_else_is_not_replaced(small, capsys):
     assert (small / "site/thesis.txt").read_text() == "mine"
 
 
-def test_questions_are_a_page_with_folded_answers(small, capsys):
-    (small / "lab1/questions.toml").write_text(
-        '[[question]]\nask = "What learns?"\n[[question.choice]]\nsay = "a net"\nwhy = "It has weights."\n'
-        'right = true\n[[question.choice]]\nsay = "a table"\nwhy = "It has none."\n'
-    )
-    assert build(small, capsys)[0] == 0
-    page = (small / "site/lab1/questions.html").read_text()
-    assert re.search(r"<details>.*B is wrong.*It has none.*</details>", page, re.DOTALL)
-    (small / "lab1/questions.toml").write_text('[[question]]\nask = "What learns?"\n')
-    code, said = build(small, capsys)
-    assert code == 2
-    assert said.startswith("error: lab1/questions.toml cannot be read")
-    assert said.count("\n") == 1
+def test_a_built_site_is_shown_on_this_machine_alone(tmp_path):
+    (tmp_path / "index.html").write_text("the course")
+    said = queue.Queue()
+    threading.Thread(target=serve.serve, args=(tmp_path, 0, said.put), daemon=True).start()
+    address = said.get(timeout=20).split()[0]
+    assert address.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        assert answer.read() == b"the course"
+
+
+def test_a_port_that_is_taken_is_one_clear_error(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port} cannot be used"):
+            serve.serve(tmp_path, port, print)
+    with pytest.raises(UserError, match="Port 99999 cannot be used"):
+        serve.serve(tmp_path, 99999, print)

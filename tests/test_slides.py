@@ -83,6 +83,7 @@ def test_each_heading_begins_a_slide_and_a_paragraph_is_its_first_sentence(cours
         ),
         ("**Question.** It falls. How? Say it.", "Question. It falls. How?"),
         ("**It falls. Why?** It learns. More.", "It falls. Why? It learns."),
+        ("**3.** A net is large. How large? Say it.", "3. A net is large. How large?"),
         ("(A remark.)", None),
     ],
 )
@@ -110,6 +111,13 @@ def test_what_is_long_is_shared_out_among_slides(course):
     assert [part.count("<tr>") - 1 for slide in tables for part in slide.parts] == [8, 8, 4]
     shown = re.findall(r"line_\d+", "".join(part for slide in found for part in slide.parts))
     assert shown == [f"line_{number}" for number in range(40)]
+
+
+def test_a_question_and_its_choices_have_a_slide_of_their_own(course):
+    text = "".join(f"**{n}.** It is so. Why?\n\n- **a.** Because.\n- **b.** Nobody knows.\n\n" for n in (1, 2))
+    found = slides.slides(f"# Questions\n\nTwo.\n\n{text}", course)
+    assert [slide.parts[0].striptags() for slide in found] == ["Two.", "1. It is so. Why?", "2. It is so. Why?"]
+    assert ["Nobody" in slide.parts[-1] for slide in found] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from fnmatch import fnmatch
 
 from curriculum import notebooks
 from curriculum.manifest import Lab, Manifest
-from curriculum.site import code, kit, questions
+from curriculum.site import code, kit
 from curriculum.tour import README
 from lab_kit.errors import UserError
 
-# Where documents are. Each must be a page, but for copies and templates, and what runs leave behind.
-DOCUMENTS = ("*.md", "docs/**/*.md", "lab*/**/*.md", "lab*/notebooks/*.ipynb", "curriculum/**/*.md", "lab_kit/**/*.md")
-NO_PAGES = ("lab*/data/*", "curriculum/release/*", "*/logs/*", "*/.*")
+# Where documents are. Each must be a page, but for copies, and what runs leave behind.
+DOCUMENTS = ("*.md", "docs/**/*.md", "lab*/**/*.md", "lab*/notebooks/*.ipynb", "curriculum/*.md", "lab_kit/**/*.md")
+NO_PAGES = ("lab*/data/*", "*/logs/*", "*/.*")
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,9 @@ def _document(name: str) -> Page:
 
 
 def _lab(manifest: Manifest, lab: Lab) -> Page:
-    """Return a lab's page; below it are its notebooks, questions, homework, what it changes, and its code."""
+    """Return a lab's page; below it are its notebooks, its homework, what it changes, and its code."""
     folder = lab.folder
     shown = [Page(source.built.removesuffix(".ipynb"), source.built) for source in notebooks.sources(manifest, lab)]
-    if asked := questions.page(manifest, lab):
-        shown.append(
-            Page(f"{folder}/questions", text=asked, title="Questions", describes=(f"{folder}/{questions.NAME}",))
-        )
     shown.append(Page(f"{folder}/homework", f"{folder}/homework/{README}"))
     others = sorted(path.name for path in (manifest.root / folder).glob("*.md") if path.name != README)
     shown += [_document(f"{folder}/{name}") for name in others]
