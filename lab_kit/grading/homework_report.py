@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter  # public from pytest 9 on; Colab has an older one
 
 from lab_kit.grading import check_files
 from lab_kit.grading.requirements import first_line, requirements
@@ -112,7 +113,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Print the list."""
     kinds = ("passed", "failed", "error", "skipped")
     reports = [report for kind in kinds for report in terminalreporter.stats.get(kind, [])]
