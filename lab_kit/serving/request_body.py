@@ -77,7 +77,7 @@ async def _form_fields(request: Request, body: bytes) -> dict[str, bytes | str]:
     parser.spool_max_size = len(body)  # it is in memory already: no file for it
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError, UnicodeError) as error:  # the last of a charset that is none
+    except (MultiPartException, KeyError, ValueError) as error:  # the last of a charset that is none, or of old parsers
         reason = getattr(error, "message", "it has no boundary, or one that is no text")
         raise RequestError(400, f"The form is malformed: {reason}", "malformed") from None
     names = [name for name, _ in form.multi_items()]
