@@ -73,7 +73,7 @@ def test_another_environment_than_the_course_s(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("version", "state", "says"),
     [
-        ("2.3.0", WRONG, "torch 2.3.0 (at least 2.11) is too old"),
+        ("2.3.0", WRONG, "torch 2.3.0 (at least 2.13) is too old"),
         (None, WRONG, "torch is missing"),
         ("99.0.1+cu999", LOOK, "torch 99.0.1+cu999"),
     ],
