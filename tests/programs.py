@@ -27,7 +27,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
     """Start Chromium, the system's or Playwright's own, with further flags of its command line."""
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
-        path = require("Chromium", find("chromium") or (own if Path(own).exists() else None))
+        path = require("Chromium", find("chromium") or find("google-chrome") or (own if Path(own).exists() else None))
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *flags])
         try:
             yield browser

@@ -1,6 +1,8 @@
 """What GitHub runs names only what is there: targets of the Makefile, files, and Python versions that are supported."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -59,3 +61,18 @@ def test_issue_forms_are_forms(path):
     assert all("label" in part["attributes"] for part in content["body"])
     if path.stem == "fault":
         assert "lab_kit.doctor" in path.read_text(encoding="utf-8")
+
+
+def test_what_colab_lacks_is_listed_or_said(tmp_path):
+    """With Colab's packages of today, by name; and with one of them gone."""
+    program, freeze = ROOT / ".ci" / "colab_packages.py", tmp_path / "pip-freeze.txt"
+    needed = (ROOT / "requirements" / "prod.in").read_text(encoding="utf-8")
+    names = sorted(set(re.findall(r"^[A-Za-z0-9_.-]+", needed, re.MULTILINE)) - {"torch", "requests"})
+    has = ["torch==2.13.0+cu130", "requests @ file:///colab/requests.whl", *(f"{name}==99.1" for name in names)]
+    freeze.write_text("\n".join(has))
+    done = subprocess.run([sys.executable, program, freeze], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"torch==2.13.0", "requests", "numpy==99.1"} <= set(done.stdout.split())
+    freeze.write_text("\n".join(line for line in has if not line.startswith("rich")))
+    done = subprocess.run([sys.executable, program, freeze], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: neither Colab nor requirements/colab.txt has rich\n")
