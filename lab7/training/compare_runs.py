@@ -36,7 +36,9 @@ def compare_runs(runs: list[Path], against: str | None = None, by: str | None = 
     where = out or runs[0]
     write_comparison(comparison, where)
     console.print(f"More in {readable(where / PAGE)} and {readable(where / PICTURE)}.", soft_wrap=True)
-    if against is None and len(comparison.groups) > 1:
+    if len(comparison.groups) == 1:
+        console.print("All of these runs have the same settings: there is nothing to judge.")
+    elif against is None:
         console.print("Better, or luck? Judge against one of them: --against SETTING", soft_wrap=True)
 
 

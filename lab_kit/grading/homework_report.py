@@ -20,6 +20,10 @@ from lab_kit.grading.requirements import first_line, requirements
 WIDTH = 100  # characters of a line, in a terminal that has as many
 
 
+class EarlyExit(Exception):
+    """Code has tried to end Python in the middle of the checks."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to check any other copy of the code than that of the lab around the homework."""
     lab = lab_of(config)
@@ -40,7 +44,7 @@ def _refuse_early_exit(config: pytest.Config) -> None:
     def refuse(code: int) -> None:
         if os.getpid() != this:  # a worker of a data loader ends so
             leave(code)
-        raise RuntimeError("os._exit() ends Python at once, and all checks with it. Leave it out.")
+        raise EarlyExit("os._exit() ends Python at once, and all checks with it. Leave it out.")
 
     os._exit = refuse
     config.add_cleanup(lambda: setattr(os, "_exit", leave))
@@ -68,11 +72,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     )
     if names := check_files.changed(session.config.rootpath):
         folder = os.path.relpath(session.config.rootpath, session.config.invocation_params.dir)
-        reporter.write_line(
-            f"warning: {', '.join(names)}: not as handed out, so the list below says little. To take them back: "
-            f"git checkout {' '.join(f'{folder}/{name}' for name in names)}",
-            yellow=True,
-        )
+        reporter.write_line("warning: these checks are not as handed out, so the list below says little. To get them:")
+        for name in names:
+            reporter.write_line(f"  git checkout {folder}/{name}")
 
 
 @pytest.hookimpl(wrapper=True)

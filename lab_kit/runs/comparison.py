@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.table import Table
 
 from lab_kit import atomic_write
-from lab_kit.errors import UserError
 from lab_kit.html_page import template
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
@@ -78,8 +77,6 @@ def compare(runs: Sequence[FinishedRun], against: str | None = None, by: str | N
     figure = figure_to_judge_by(runs, by)
     groups = best_first(group_runs(runs), figure)
     verdicts: list[Verdict] = []
-    if against is not None and len(groups) == 1:
-        raise UserError("All of these runs have the same settings, so there is nothing to judge them against.")
     if against is not None:
         old = find_group(groups, against)
         others = [group for group in groups if group is not old]
