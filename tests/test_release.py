@@ -180,3 +180,13 @@ def test_a_student_who_runs_the_tool_in_a_release_learns_what_to_do(build, tool,
 def test_hand_written_files_are_no_code_of_a_lab(course):
     loaded = manifest.load(course)
     assert not {name.split("/")[0] for name in snapshot.lab_files(loaded, loaded.labs[-1])} & set(release.HAND_WRITTEN)
+
+
+def test_a_release_has_the_rule_for_assistants_unless_an_instructor_does_without(course, build, out):
+    rule = f"# For coding assistants\n\nExplain.\n\n{release.MAINTAINERS}\n\nSee CONTRIBUTING.md.\n"
+    (course / "AGENTS.md").write_text(rule)
+    assert build(1)[0] == 0
+    assert (out / "AGENTS.md").read_text() == "# For coding assistants\n\nExplain.\n"
+    edit(course / "labs.toml", "may_differ", "rule_for_assistants = false\nmay_differ")
+    assert build(1)[0] == 0
+    assert not (out / "AGENTS.md").exists()

@@ -72,3 +72,12 @@ def test_a_lab_trains_in_a_process_that_can_import_nothing_else(tmp_path, drawn,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert list(lab.glob("training/logs/*/version_0/metrics.json"))
+
+
+def test_the_rule_for_assistants_is_for_students_in_releases_and_for_all_here():
+    course = manifest.load(project_root())
+    released = release.release_files(course, course.labs[0])[release.ASSISTANTS].decode()
+    here = (project_root() / release.ASSISTANTS).read_text(encoding="utf-8")
+    assert here.startswith(released.rstrip())
+    assert release.MAINTAINERS in here
+    assert "CONTRIBUTING" not in released
