@@ -76,9 +76,9 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Rows], compress: 
         with h5py.File(file, "w", **settings) as content:
             content.attrs["name"] = np.bytes_(path.stem)  # of fixed length: only then is it among what has checksums
             for name, array in arrays.items():
-                how = {}
+                how = {"track_times": False}  # the same content is the same file
                 if compress:  # LZF: fast, and part of every h5py
-                    how = {"chunks": (min(ROWS_PER_BLOCK, array.shape[0]), *array.shape[1:]), "compression": "lzf"}
+                    how |= {"chunks": (min(ROWS_PER_BLOCK, array.shape[0]), *array.shape[1:]), "compression": "lzf"}
                 stored = content.create_dataset(name, array.shape, array.dtype, **how)
                 checksum = 0
                 for rows in _blocks(array):
