@@ -39,7 +39,8 @@ def _onnx(path: Path, threads: int) -> Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    np.finfo(np.float32)  # NumPy before 2.4 looks once, and would warn if these numbers were zero by then
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # NumPy before 2.4 looks once, and would warn if these numbers were zero by then
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # Threads that wait in a busy loop take the processor from threads that have work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
