@@ -7,8 +7,8 @@ import hashlib
 import os
 import sys
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from itertools import groupby
 from pathlib import Path
 
 from rich.table import Table
@@ -160,7 +160,7 @@ def _show(grades: list[Grade], console: PlainConsole) -> None:
         table.add_column(f"{exercise.partition(':')[0]}{hidden}\nof {len(own)}", justify="right")
     table.add_column(f"all\nof {len(requirements)}", justify="right")
     for one in grades:
-        points = {name: sum(result.met for result in group) for name, group in _by_exercise(one)}
+        points = Counter(result.requirement.exercise for result in one.results if result.met)
         table.add_row(one.student, *(str(points[exercise]) for exercise in exercises), str(one.points))
     console.print(table)
 
@@ -174,11 +174,6 @@ def _show(grades: list[Grade], console: PlainConsole) -> None:
     for one in grades:
         for note in one.notes:
             console.print(f"{one.student}: {note}", soft_wrap=True)
-
-
-def _by_exercise(one: Grade):
-    results = sorted(one.results, key=lambda result: result.requirement.exercise)
-    return [(name, list(group)) for name, group in groupby(results, key=lambda result: result.requirement.exercise)]
 
 
 def _append(variable: str, text: str) -> None:
