@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab_kit import limits
 from lab_kit.doctor import __main__ as doctor
 from lab_kit.doctor import data, installed, machine, software
 from lab_kit.doctor.finding import FINE, LOOK, WRONG, Finding
@@ -138,6 +139,17 @@ def test_a_full_disk_and_a_folder_that_nobody_may_write_to(monkeypatch, tmp_path
     assert by_thing(machine.folders())["data root"].state == LOOK
 
 
+def test_a_small_container(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "CONTAINER", tmp_path)
+    for name, text in {"cpu.max": "50000 100000", "memory.max": "2000000000", "memory.stat": "anon 500000000"}.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    assert by_thing(machine.cores())["cores"].found.startswith("1, of which")
+    found = by_thing(machine.memory())["memory"]
+    assert (found.state, found.found) == (LOOK, "1.5 of 2.0 GB are free")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert not by_thing(machine.memory())["memory"].found.endswith("of 2.0 GB are free")
+
+
 def test_little_shared_memory(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(64e6, 60e6, 4e6))
     found = by_thing(machine.memory())
@@ -179,6 +191,11 @@ def test_data_sets_on_disk_and_in_reach(monkeypatch, data_root, address):
     assert by_thing(data.data_sets(True))["data: gone"].found == "on disk"
     (data_root / "downloaded" / "gone" / "set.gz").write_bytes(b"half")
     assert by_thing(data.data_sets(False))["data: gone"].state == FINE  # not looked for
+    (data_root / "downloaded" / "gone" / "set.gz").unlink()
+    with (data_root / "raw" / "gone" / "metadata.toml").open("a") as described:
+        described.write("unpacked = { size = 11 }\n")
+    (data_root / "downloaded" / "gone" / "a set").write_bytes(b"11 letters.")  # as a browser has unpacked it
+    assert by_thing(data.data_sets(True))["data: gone"].found == "on disk"
     (data_root / "raw" / "gone" / "metadata.toml").write_text("[[")
     assert by_thing(data.data_sets(False))["gone"].state == WRONG
 

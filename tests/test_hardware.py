@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from lab_kit import limits
 from lab_kit.errors import UserError
 from lab_kit.experiment import hardware
 from lab_kit.experiment.cli import errors_explained
@@ -16,7 +17,7 @@ from lab_kit.paths import project_root
 @pytest.fixture
 def quota(tmp_path, monkeypatch):
     """Return a function that limits this container's CPU, as control groups do."""
-    monkeypatch.setattr(hardware, "CPU_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(limits, "CONTAINER", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
     return (tmp_path / "cpu.max").write_text
 
@@ -27,11 +28,11 @@ def quota(tmp_path, monkeypatch):
 )
 def test_counts_the_cores_that_the_container_may_use(quota, limit, cores):
     quota(limit)
-    assert hardware.usable_cores() == cores
+    assert limits.usable_cores() == cores
 
 
 def test_counts_the_cores_of_the_process_where_there_is_no_quota(quota):
-    assert hardware.usable_cores() == 16
+    assert limits.usable_cores() == 16
 
 
 def test_threads_share_the_cores_among_processes(quota, monkeypatch):

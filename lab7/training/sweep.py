@@ -22,7 +22,7 @@ from lab_kit import program
 from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError, nearest
 from lab_kit.experiment import cli
-from lab_kit.experiment.hardware import usable_cores
+from lab_kit.limits import usable_cores
 from lab_kit.paths import readable
 from lab_kit.plain_console import PlainConsole
 from lab_kit.sweeps import report, study

@@ -41,7 +41,7 @@ def data_sets(network: bool) -> Iterable[Finding]:
     for name, description in described.items():
         files = description.get("files", [])
         thing, folder = f"data: {name}", places.data_root() / "downloaded" / name
-        if all(_is_there(folder / file["filename"], file.get("size")) for file in files):
+        if all(_is_there(folder, file) for file in files):
             yield Finding(thing, FINE, "on disk")
             continue
         size = sum(file.get("size", 0) for file in files) / 1e6
@@ -61,8 +61,12 @@ def data_sets(network: bool) -> Iterable[Finding]:
         yield Finding("network", LOOK, "some data cannot be downloaded", advice)
 
 
-def _is_there(path: Path, size: int | None) -> bool:
-    return path.is_file() and size in (None, path.stat().st_size)
+def _is_there(folder: Path, file: dict) -> bool:
+    """Return whether a file of the metadata is in the folder, as it comes or as a browser has unpacked it."""
+    path, size, unpacked = folder / file["filename"], file.get("size"), file.get("unpacked", {}).get("size")
+    if path.is_file():
+        return size in (None, path.stat().st_size)
+    return bool(unpacked) and any(one.is_file() and one.stat().st_size == unpacked for one in folder.rglob("*"))
 
 
 def _answers(url: str) -> bool:

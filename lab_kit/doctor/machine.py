@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab_kit.doctor import places
 from lab_kit.doctor.finding import FINE, LOOK, WRONG, Finding
+from lab_kit.limits import container_memory, usable_cores
 
 LITTLE_MEMORY, LITTLE_DISK, FULL_DISK, LITTLE_SHARED = 2.0, 2.0, 0.1, 0.06  # GB
 MUCH_OTHER_WORK = 0.4  # of a core
@@ -19,7 +20,7 @@ FEW_FILES = 512  # that may be open at once
 
 def cores() -> Iterable[Finding]:
     """Look for a second at how busy the cores are, and with what."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = usable_cores()
     try:
         import psutil
     except ImportError:
@@ -56,7 +57,8 @@ def memory() -> Iterable[Finding]:
         import psutil
 
         memory = psutil.virtual_memory()
-        free, whole = memory.available / 1e9, memory.total / 1e9
+        most, left = container_memory() or (memory.total, memory.available)
+        free, whole = min(memory.available, left) / 1e9, min(memory.total, most) / 1e9
         found = f"{free:.1f} of {whole:.1f} GB are free"
         if free < LITTLE_MEMORY:
             yield Finding("memory", LOOK, found, f"Training takes up to {LITTLE_MEMORY:g} GB: close other programs.")

@@ -2,7 +2,6 @@
 
 import ctypes
 import logging
-import math
 import os
 import platform
 import shutil
@@ -16,6 +15,7 @@ from torch import nn
 
 from lab_kit.errors import UserError
 from lab_kit.experiment import distributed
+from lab_kit.limits import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,6 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT, LARGEST_KEPT = 1 << 30, 32 << 20  # the second is the most that glibc takes
 
 MATRIX_UNITS = (7, 0)  # the compute capability from which on NVIDIA's GPUs have some: Volta, Turing
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of CPU in a period, and the period
 
 
 def trainer_devices(gpus: int | None, accelerator: str, devices: str | int | list[int]) -> dict[str, object]:
@@ -105,16 +104,6 @@ def tune(network: nn.Module, processes: int = 1) -> None:
     """
     network.to(memory_format=torch.channels_last)
     torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // processes))
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: by affinity, and by the quota of its container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
-        return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no control group, or no limit: "max"
-        return cores
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@ from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 
 from lab_kit.checks import check_at_least
 from lab_kit.errors import UserError, nearest
-from lab_kit.experiment.hardware import usable_cores
+from lab_kit.limits import usable_cores
 
 log = logging.getLogger(__name__)
 
