@@ -127,7 +127,7 @@ def test_a_photographed_character_looks_as_in_the_training_data(trained, severit
 
 @given(
     pen=st.integers(6, 26),
-    size=st.floats(0.4, 0.85),
+    size=st.floats(0.48, 0.85),  # below, the thickest pen fills the loop of an e
     across=st.floats(0.45, 0.55),
     light=st.booleans(),
     name=st.sampled_from(sorted(STROKES)),
