@@ -408,7 +408,10 @@ def test_the_readme_gets_the_notebooks_and_the_repositorys_address_from_labs_tom
 @pytest.mark.parametrize("package", ["text_recognizer", "training"])
 def test_without_the_kit_a_package_says_so_in_one_line(course, package):
     code = f"import sys; sys.path[:] = [path for path in sys.path if 'site-packages' not in path]; import {package}"
-    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=course / "lab1", capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=course / "lab1", env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: lab_kit is not installed. Run: make setup")
     assert done.stderr.count("\n") == 1
