@@ -151,8 +151,9 @@ def load(root: Path) -> Manifest:
         raise UserError(f"{path} is not TOML: {error}") from error
     if "canonical" not in content and NAME in tree.recorded(root):
         raise UserError(
-            f"{root} is a repository for students: its labs are built. A new lab comes with `git pull`; `git checkout "
-            "FILE` brings a file back as it was. Those who teach build in the repository of the course."
+            f"{root} is a repository for students: its labs are built. A new lab comes with `git pull --no-rebase "
+            "origin main`; `git checkout FILE` brings a file back as it was. Those who teach build in the course's "
+            "repository."
         )
     labs = tuple(_make(Lab, table, f"lab {number}") for number, table in enumerate(content.pop("lab", []), start=1))
     numbers, wanted = [lab.number for lab in labs], list(range(1, len(labs) + 1))

@@ -107,9 +107,9 @@ def test_the_end_of_the_input_ends_it_with_the_score_so_far(course, monkeypatch,
     assert asked(monkeypatch, end).endswith("Stopped.\n\n0 of 0 right.\n")
 
 
-@pytest.mark.parametrize("flags", [[], ["--show"]])
-def test_in_a_pipe_or_with_show_all_answers_come_at_the_end(course, monkeypatch, capsys, flags):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+@pytest.mark.parametrize(("flags", "stdin"), [([], "a\n"), (["--show"], "a\n"), ([], None)])
+def test_in_a_pipe_or_with_show_all_answers_come_at_the_end(course, monkeypatch, capsys, flags, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin if stdin is None else io.StringIO(stdin))  # None: it is closed
     quiz.main(["1", *flags])
     asked, answers = capsys.readouterr().out.split("Answers")
     assert "Question 2" in asked
