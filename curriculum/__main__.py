@@ -64,12 +64,10 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Plai
     for problem in problems:
         diff.print_diff(console, problem)
     if problems:
-        console.print(
-            f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}. Where a lab differs from what is built,"
-        )
-        console.print(
-            "`python -m curriculum build` writes it again: nobody edits labs, but for homework and own classes."
-        )
+        console.print(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
+        if any("\n" in problem for problem in problems):
+            console.print("Where a lab differs from what is built, `python -m curriculum build` writes it again:")
+            console.print("nobody edits labs, but for homework and own classes.")
     else:
         if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.own_files(course, lab)]:
             console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from curriculum import names, notebooks, snapshot, tree
-from curriculum.manifest import NAME, Lab, Manifest, files_below
+from curriculum.manifest import HIDDEN, NAME, Lab, Manifest, files_below
 from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
@@ -14,7 +14,6 @@ KIT = "lab_kit/"
 SOLUTIONS = "solutions"  # the release's folder of published solutions, each at the place that it has in its lab
 ASSISTANTS, MAINTAINERS = "AGENTS.md", "## With those who maintain"  # what begins there is not for releases
 HAND_WRITTEN = ("README.md", "questions.toml", "homework", "images")  # in a lab's folder
-HIDDEN = "curriculum/hidden"  # checks that students do not get
 
 
 def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str, bytes]:

@@ -182,7 +182,10 @@ def test_what_is_wrong_ends_the_program_with_one_line_and_exit_code_2(course, wo
 def test_inside_a_lab_without_questions_it_says_so(course):
     done = as_program(course / "lab4")
     assert done.returncode == 2
-    assert done.stderr == "error: Cannot read lab4/questions.toml: No such file or directory.\n"
+    assert done.stderr == (
+        "error: Cannot read lab4/questions.toml: No such file or directory. `git checkout lab4/questions.toml` brings "
+        "back what was deleted.\n"
+    )
 
 
 def test_it_imports_nothing_that_takes_long():

@@ -42,7 +42,7 @@ def test_after_a_new_lab_check_is_green_but_for_its_notebook(course, tool):
     code, out, _ = tool("check")
     assert code == 1
     assert "lab4/notebooks/01-first-look.ipynb is missing: `python -m curriculum notebooks` builds it." in out
-    assert "\n1 problem. " in out
+    assert "\n1 problem.\n" in out
     assert "<!-- what to read -->\nNothing yet: `reads` in labs.toml" in (course / "lab4/README.md").read_text()
 
 
