@@ -125,9 +125,7 @@ def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
-    commands = parser.add_subparsers(
-        required=True, metavar="build | check | mentions | diff | list | ... | site | gradescope | new-lab"
-    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
     build.add_argument("--upto", type=int, metavar="N", help="the last lab of a repository for students ...")

@@ -51,6 +51,7 @@ class Manifest:
     exports: dict[str, dict[str, Any]]
     labs: tuple[Lab, ...]
     rule_for_assistants: bool = True
+    release_repository: str = ""
 
     def lab(self, number: int) -> Lab:
         """Return a lab by its number; raises UserError where there is none."""
@@ -171,8 +172,9 @@ def load(root: Path) -> Manifest:
         )
     made = settings.make(Manifest, content | {"root": root, "labs": labs}, NAME, "the file")
     _check_exports(made.exports)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", made.repository):
-        raise UserError(f"{NAME}: `repository` must be OWNER/NAME, as on GitHub, and is '{made.repository}'.")
+    for name in ("repository", "release_repository"):
+        if (value := getattr(made, name)) and not re.fullmatch(r"[\w.-]+/[\w.-]+", value):
+            raise UserError(f"{NAME}: `{name}` must be OWNER/NAME, as on GitHub, and is '{value}'.")
     return made
 
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from curriculum import names, notebooks, snapshot, tree
+from curriculum import addresses, names, notebooks, snapshot, tree
 from curriculum.manifest import HIDDEN, NAME, Lab, Manifest, files_below
 from lab_kit.errors import UserError
 
@@ -34,11 +34,7 @@ def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for lab in manifest.labs[:solutions]:
         files |= _solutions(manifest, lab)
-    # Documentation and measurements name all labs, so they stay where they are, and links lead there.
-    there = rf"](https://github.com/{manifest.repository}/blob/main/\1/".encode()
-    outside = re.compile(rb"\]\((?:\.\./)+(docs|benchmarks)/")
-    files |= {name: outside.sub(there, content) for name, content in files.items() if name.endswith(".md")}
-    files |= shared_files(manifest)
+    files = addresses.adapted(manifest, files) | shared_files(manifest)
     files[NAME] = _labs_toml(manifest, upto).encode()
     return files | _front(manifest, upto, solutions)
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 
+import nbformat
 import pytest
 
 from curriculum import manifest, release, snapshot
@@ -89,6 +90,20 @@ def test_a_release_leads_to_the_documentation_where_it_is(course, build, out):
     address = f"](https://github.com/{manifest.load(course).repository}/blob/main/"
     wanted = text.replace("](../docs/", f"{address}docs/").replace("](../benchmarks/", f"{address}benchmarks/")
     assert (out / "lab1/README.md").read_text() == wanted
+
+
+def test_the_notebooks_of_a_release_fetch_the_repository_that_labs_toml_names(course, build, out):
+    (course / "notebooks/lab1").mkdir(parents=True)
+    (course / "notebooks/lab1/01-look.py").write_text("# %% [markdown]\n# # Look\n")
+    links = "google.com/github/somebody/small-course/blob/main/x https://github.com/somebody/small-course/blob/main/y"
+    cells = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(links)]))
+    (course / "lab1/notebooks").mkdir()
+    (course / "lab1/notebooks/01-look.ipynb").write_text(cells)
+    assert build(1)[0] == 0
+    assert (out / "lab1/notebooks/01-look.ipynb").read_text() == cells
+    edit(course / "labs.toml", "canonical =", 'release_repository = "teacher/class"\ncanonical =')
+    assert build(1)[0] == 0
+    assert (out / "lab1/notebooks/01-look.ipynb").read_text() == cells.replace("somebody/small-course", "teacher/class")
 
 
 def test_a_release_is_refused_where_it_would_name_a_later_lab(course, build, out):
