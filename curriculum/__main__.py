@@ -38,12 +38,26 @@ def main(arguments: Sequence[str]) -> int:
         options = _parser().parse_args(arguments)
         course = manifest.load(options.root.resolve())
         return options.command(course, options, PlainConsole(soft_wrap=True)) or 0
+    except UnicodeDecodeError as error:
+        name = _file_with(options.root, error.object) or f"A file with {error.object[:40]!r}"
+        sys.stderr.write(f"error: {name} is not a text in UTF-8: save it as UTF-8 in an editor.\n")
+        return 2
     except UserError as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"error: Cannot use {error.filename or 'a file'}: {error.strerror or error}\n")
         return 2
+
+
+def _file_with(root: Path, content: bytes) -> str:
+    """Return the name of a file below a folder that has this content; empty if there is none."""
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names):
+            if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+                return path.relative_to(root).as_posix()
+    return ""
 
 
 def _build(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:

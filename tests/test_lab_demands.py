@@ -107,6 +107,16 @@ def test_homework_without_checks_or_without_its_solution_is_one_line(course, too
     ]
 
 
+@pytest.mark.parametrize("name", ["lab2/README.md", "text_recognizer/models/crnn.py"])
+def test_a_file_in_another_encoding_is_one_line(course, tool, name):
+    (course / name).write_bytes((course / name).read_bytes() + "# Müller\n".encode("latin-1"))
+    for command in ("build", "check"):
+        code, out, err = tool(command)
+        assert code in (1, 2)
+        [line] = [line for line in (out + err).splitlines() if name in line]
+        assert "UTF-8" in line or "utf-8" in line
+
+
 def test_code_that_is_not_python_is_one_line(course, tool):
     edit(course / "text_recognizer/models/crnn.py", "SHRINK = 4", "SHRINK = = 4")
     for command in ("build", "check"):
