@@ -33,11 +33,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the tool; returns the exit code: 1 where `check` found something, 2 where the user can put things right."""
+    """Run the tool; returns the exit code.
+
+    It is 1 where `check` found something, 2 where the user can put things right, 130 after Ctrl-C.
+    """
     try:
         options = _parser().parse_args(arguments)
         course = manifest.load(options.root.resolve())
         return options.command(course, options, PlainConsole(soft_wrap=True)) or 0
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command begins again.\n")
+        return 130
     except UnicodeDecodeError as error:
         name = _file_with(options.root, error.object) or f"A file with {error.object[:40]!r}"
         sys.stderr.write(f"error: {name} is not a text in UTF-8: save it as UTF-8 in an editor.\n")
