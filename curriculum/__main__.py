@@ -33,17 +33,37 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the tool; returns the exit code: 1 where `check` found something, 2 where the user can put things right."""
+    """Run the tool; returns the exit code.
+
+    It is 1 where `check` found something, 2 where the user can put things right, 130 after Ctrl-C.
+    """
     try:
         options = _parser().parse_args(arguments)
         course = manifest.load(options.root.resolve())
         return options.command(course, options, PlainConsole(soft_wrap=True)) or 0
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. The same command begins again.\n")
+        return 130
+    except UnicodeDecodeError as error:
+        name = _file_with(options.root, error.object) or f"A file with {error.object[:40]!r}"
+        sys.stderr.write(f"error: {name} is not a text in UTF-8: save it as UTF-8 in an editor.\n")
+        return 2
     except UserError as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"error: Cannot use {error.filename or 'a file'}: {error.strerror or error}\n")
         return 2
+
+
+def _file_with(root: Path, content: bytes) -> str:
+    """Return the name of a file below a folder that has this content; empty if there is none."""
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names):
+            if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+                return path.relative_to(root).as_posix()
+    return ""
 
 
 def _build(course: manifest.Manifest, options: argparse.Namespace, console: PlainConsole) -> None:
@@ -64,12 +84,10 @@ def _check(course: manifest.Manifest, options: argparse.Namespace, console: Plai
     for problem in problems:
         diff.print_diff(console, problem)
     if problems:
-        console.print(
-            f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}. Where a lab differs from what is built,"
-        )
-        console.print(
-            "`python -m curriculum build` writes it again: nobody edits labs, but for homework and own classes."
-        )
+        console.print(f"\n{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
+        if any("\n" in problem for problem in problems):
+            console.print("Where a lab differs from what is built, `python -m curriculum build` writes it again:")
+            console.print("nobody edits labs, but for homework and own classes.")
     else:
         if done := [f"{lab.folder}/{name}" for lab in course.labs for name in check.own_files(course, lab)]:
             console.print(f"Homework or own classes were seen, and not compared: {', '.join(done)}")
@@ -127,9 +145,7 @@ def _notebooks(course: manifest.Manifest, options: argparse.Namespace, console: 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m curriculum", description="Build, check and compare the labs.", allow_abbrev=False)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder with labs.toml; this one if not given")
-    commands = parser.add_subparsers(
-        required=True, metavar="build | check | mentions | diff | list | ... | site | gradescope | new-lab"
-    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="write lab1/, lab2/, ...; or a repository that ends with lab N")
     build.add_argument("--upto", type=int, metavar="N", help="the last lab of a repository for students ...")

@@ -54,8 +54,15 @@ def since(manifest: Manifest, revision: str) -> list[Changed]:
 
 
 def changes(file: str, before: str, after: str) -> list[Changed]:
-    """Compare two texts of a Python file: constants first, then the names of which a changed line tells."""
+    """Compare two texts of a Python file: constants first, then the names of which a changed line tells.
+
+    Of a file that is gone, only what it defined is: what it used is still there.
+    """
     old, new = exports.parsed(before.encode(), file), exports.parsed(after.encode(), file)
+    if not after:
+        defined = {child.name for child in old.body if isinstance(child, DEFINITIONS)}
+        top = {place[0] for place, _ in _constants(old) if len(place) == 1}
+        return [Changed(file, name) for name in sorted(defined | top) if len(name) > TOO_SHORT]
     was, now = dict(_constants(old)), dict(_constants(new))
     constants = [
         Changed(file, place[-1], was[place], now[place]) for place in was if now.get(place, was[place]) != was[place]

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from curriculum import snapshot, tree, try_mains
-from curriculum.manifest import NAME, Lab, Manifest
+from curriculum.manifest import HIDDEN, NAME, SOLUTIONS, STARTERS, Lab, Manifest
+from lab_kit.grading.requirements import CHECKS
 
 HAND_WRITTEN = ("README.md", "homework/README.md", "homework/conftest.py", "homework/pytest.ini")
 
@@ -24,13 +25,32 @@ def faults(manifest: Manifest) -> list[str]:
             for name in HAND_WRITTEN
             if not (manifest.root / lab.folder / name).is_file()
         ]
-        found += _too_much(manifest, lab)
-    known = {lab.folder for lab in manifest.labs}
-    folders = sorted(path.parent.name for path in manifest.root.glob(f"lab*/{tree.LIST}"))
+        found += _homework(manifest, lab) + _too_much(manifest, lab)
+    return found + _of_no_lab(manifest)
+
+
+def _homework(manifest: Manifest, lab: Lab) -> list[str]:
+    """Say where a lab's homework lacks its checks or a solution."""
+    found = []
+    if lab.homework and not any((manifest.root / lab.folder / "homework").glob(CHECKS)):
+        found.append(f"{lab.folder}/homework has no checks, {CHECKS}: nobody could tell whether homework is right.")
     return found + [
-        f"{name}/ was built, and {NAME} has no lab of this number. Remove the folder, or take the [[lab]] back."
-        for name in folders
-        if re.fullmatch(r"lab\d+", name) and name not in known
+        f"{SOLUTIONS}/{lab.folder}/{name} is missing: the solution of homework that {NAME} lists."
+        for name in lab.homework
+        if name not in manifest.solutions(lab)
+    ]
+
+
+def _of_no_lab(manifest: Manifest) -> list[str]:
+    """Name the folders of labs that labs.toml does not have."""
+    known = {lab.folder for lab in manifest.labs}
+    built = [path.parent for path in manifest.root.glob(f"lab*/{tree.LIST}")]
+    beside = [path for part in (STARTERS, SOLUTIONS, HIDDEN) for path in (manifest.root / part).glob("lab*")]
+    return [
+        f"{path.relative_to(manifest.root).as_posix()}/ is there, and {NAME} has no lab of this number. Remove the "
+        "folder, or take the [[lab]] back."
+        for path in sorted(built) + sorted(beside)
+        if re.fullmatch(r"lab\d+", path.name) and path.name not in known
     ]
 
 
@@ -75,6 +95,7 @@ def main_faults(manifest: Manifest, process: subprocess.Popen) -> list[str]:
     with_program = [lab for lab in manifest.labs if _has_program(manifest, lab)]
     said = {lab.number: text for lab, text in zip(with_program, json.loads(results), strict=True)}
     said |= {lab.number: f"it has no {try_mains.PROGRAM}" for lab in manifest.labs if lab not in with_program}
+    said |= {lab.number: f"a quotation mark lacks its partner: {lab.main}" for lab in manifest.labs if not _words(lab)}
     return [
         f"{NAME}: `main` of lab {number}: {text.removeprefix('error: ')}"
         for number, text in sorted(said.items())
@@ -89,5 +110,5 @@ def _has_program(manifest: Manifest, lab: Lab) -> bool:
 def _words(lab: Lab) -> list[str]:
     try:
         return shlex.split(lab.main)
-    except ValueError:  # of a quotation mark without its partner
-        return [lab.main]
+    except ValueError:  # which `main_faults` says
+        return []

@@ -1,18 +1,20 @@
 """Read and check labs.toml: which lab owns which file."""
 
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from curriculum import tree
+from curriculum import settings, tree
 from lab_kit.errors import UserError, nearest
 
 NAME = "labs.toml"
 STARTERS = "curriculum/starters"  # what homework starts from, where that is no file of the lab's code
 SOLUTIONS = "curriculum/solutions"
+HIDDEN = "curriculum/hidden"  # checks that students do not get
 BY_PRODUCTS = ("__pycache__", "logs", ".*", "*.unfinished")  # of running the code: no part of the course
 
 
@@ -49,6 +51,7 @@ class Manifest:
     exports: dict[str, dict[str, Any]]
     labs: tuple[Lab, ...]
     rule_for_assistants: bool = True
+    release_repository: str = ""
 
     def lab(self, number: int) -> Lab:
         """Return a lab by its number; raises UserError where there is none."""
@@ -117,7 +120,7 @@ class Manifest:
         for name in self.canonical_files:
             owners = [lab.number for lab in self.labs for entry in lab.adds if fnmatch(name, entry)]
             if not owners:
-                faults.append(f"{name} belongs to no lab: list it in the `adds` of one.")
+                faults.append(f"{name} belongs to no lab: list it in the `adds` of one, or remove it.")
             if len(owners) > 1:
                 faults.append(f"{name} is owned {len(owners)} times, by lab {' and lab '.join(map(str, owners))}.")
         return [f"{NAME}: {fault}" for fault in faults]
@@ -151,10 +154,14 @@ def load(root: Path) -> Manifest:
         raise UserError(f"{path} is not TOML: {error}") from error
     if "canonical" not in content and NAME in tree.recorded(root):
         raise UserError(
-            f"{root} is a repository for students: its labs are built. A new lab comes with `git pull`; `git checkout "
-            "FILE` brings a file back as it was. Those who teach build in the repository of the course."
+            f"{root} is a repository for students: its labs are built. A new lab comes with `git pull --no-rebase "
+            "origin main`; `git checkout FILE` brings a file back as it was. Those who teach build in the course's "
+            "repository."
         )
-    labs = tuple(_make(Lab, table, f"lab {number}") for number, table in enumerate(content.pop("lab", []), start=1))
+    tables = content.pop("lab", [])
+    if not isinstance(tables, list):
+        raise UserError(f"{NAME}: a lab begins with [[lab]], in two pairs of brackets.")
+    labs = tuple(settings.make(Lab, table, NAME, f"lab {number}") for number, table in enumerate(tables, start=1))
     numbers, wanted = [lab.number for lab in labs], list(range(1, len(labs) + 1))
     if not labs:
         raise UserError(f"{NAME} has no [[lab]].")
@@ -163,15 +170,18 @@ def load(root: Path) -> Manifest:
             f"{NAME}: the labs are numbered {', '.join(map(str, numbers))}. Number them {', '.join(map(str, wanted))}: "
             "in the order in which they stand, none left out."
         )
-    return _make(Manifest, content | {"root": root, "labs": labs}, "the file")
+    made = settings.make(Manifest, content | {"root": root, "labs": labs}, NAME, "the file")
+    _check_exports(made.exports)
+    for name in ("repository", "release_repository"):
+        if (value := getattr(made, name)) and not re.fullmatch(r"[\w.-]+/[\w.-]+", value):
+            raise UserError(f"{NAME}: `{name}` must be OWNER/NAME, as on GitHub, and is '{value}'.")
+    return made
 
 
-def _make(cls: type, table: dict[str, Any], where: str) -> Any:
-    known = {field.name for field in fields(cls)}
-    if unknown := table.keys() - known:
-        name = min(unknown)
-        raise UserError(f"{NAME}: '{name}' in {where} is not a setting.{nearest(name, known)}")
-    try:
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
-    except TypeError as error:
-        raise UserError(f"{NAME}: {where} lacks {str(error).split(': ')[-1]}.") from error
+def _check_exports(exports: Any) -> None:
+    if not isinstance(exports, dict) or not all(isinstance(table, dict) for table in exports.values()):
+        raise UserError(f"{NAME}: `exports` must be tables, [exports.PACKAGE], each with the settings of a package.")
+    for package, table in exports.items():
+        for name, value in table.items():
+            kind = str if name == "about" else tuple[str, ...]
+            settings.check(kind, value, NAME, f"'{name}' in [exports] of {package}")

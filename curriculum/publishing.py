@@ -21,7 +21,9 @@ def add_commands(commands: Any) -> None:
 
     projected = commands.add_parser("slides", help="write slides of the labs' READMEs, one file for each lab")
     projected.add_argument("--lab", type=int, metavar="N", help="only those of this lab")
-    projected.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for lab1.html, ...")
+    projected.add_argument(
+        "--out", type=Path, default=Path("slides"), metavar="DIR", help="where; ./slides if not given"
+    )
     projected.set_defaults(command=write_slides)
 
     grading = commands.add_parser("gradescope", help="write the zip that Gradescope takes as an autograder")

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from curriculum import names, notebooks, snapshot, tree
-from curriculum.manifest import NAME, Lab, Manifest, files_below
+from curriculum import addresses, names, notebooks, snapshot, tree
+from curriculum.manifest import HIDDEN, NAME, Lab, Manifest, files_below
 from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "release"
@@ -14,7 +14,6 @@ KIT = "lab_kit/"
 SOLUTIONS = "solutions"  # the release's folder of published solutions, each at the place that it has in its lab
 ASSISTANTS, MAINTAINERS = "AGENTS.md", "## With those who maintain"  # what begins there is not for releases
 HAND_WRITTEN = ("README.md", "questions.toml", "homework", "images")  # in a lab's folder
-HIDDEN = "curriculum/hidden"  # checks that students do not get
 
 
 def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str, bytes]:
@@ -35,12 +34,7 @@ def release_files(manifest: Manifest, upto: Lab, solutions: int = 0) -> dict[str
         files |= {name: content for name, content in own.items() if name.startswith("data/")}
     for lab in manifest.labs[:solutions]:
         files |= _solutions(manifest, lab)
-    # The repository's documentation names all labs, so it stays there, and links lead to it.
-    docs = f"](https://github.com/{manifest.repository}/blob/main/docs/".encode()
-    files |= {
-        name: re.sub(rb"\]\((?:\.\./)+docs/", docs, content) for name, content in files.items() if name.endswith(".md")
-    }
-    files |= shared_files(manifest)
+    files = addresses.adapted(manifest, files) | shared_files(manifest)
     files[NAME] = _labs_toml(manifest, upto).encode()
     return files | _front(manifest, upto, solutions)
 
@@ -92,7 +86,7 @@ def build(
     Args:
         manifest: the course.
         upto: the last lab.
-        folder: empty, or what an earlier call has written.
+        folder: empty but for `.git`, or what an earlier call has written.
         force: write over what was edited by hand in generated files; a copy stays in `.replaced/`.
         shrink: remove labs and solutions that an earlier call has written, and this one does not.
         solutions: the number of the last lab whose solutions are published; 0 for none.
@@ -106,14 +100,17 @@ def build(
         raise UserError(f"--with-solutions {solutions}: the release ends with lab {upto.number}.")
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: --out must name a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and NAME not in tree.recorded(folder):
-        raise UserError(f"{folder} is not empty, and no release was built there: choose an empty folder.")
+    if folder.is_dir() and {path.name for path in folder.iterdir()} - {".git"} and NAME not in tree.recorded(folder):
+        raise UserError(
+            f"{folder} is not empty, and no release was built there: choose an empty folder, or the clone of an empty "
+            "repository."
+        )
     if found := [line for lab in manifest.labs[: upto.number] for line in leaks(manifest, lab)]:
         raise UserError(f"{found[0]} ({len(found)} such lines). `python -m curriculum check` lists them all.")
     files = release_files(manifest, upto, solutions)
     if not shrink:
         _assert_nothing_vanishes(folder, files)
-    snapshot.guard(folder, files, force, f"make the change in {manifest.root.name}/ and build again")
+    snapshot.guard(folder, files, force, f"To keep the edit, make it in {manifest.root.name}/, and build again")
     return tree.write(folder, files)
 
 
@@ -160,6 +157,7 @@ def _front(manifest: Manifest, upto: Lab, solutions: int) -> dict[str, bytes]:
     """Return the files of the release's own folder, from their templates."""
     labs = "\n".join(f"| [`{lab.folder}`]({lab.folder}) | {lab.title} |" for lab in manifest.labs[: upto.number])
     values = {"@LAB@": str(upto.number), "@MAIN@": upto.main, "@LABS@": labs, "@SETUP@": _setup_recipe(manifest)}
+    values["@DOCS@"] = f"https://github.com/{manifest.repository}/blob/main/docs"
     if solutions:
         values["@SOLUTIONS@"] = (
             f"`{SOLUTIONS}/` has our solutions of the homework up to lab {solutions}, each file at the place that it "

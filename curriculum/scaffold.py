@@ -69,7 +69,8 @@ def new_dataset(course: Manifest, name: str, number: int) -> list[str]:
         there = f"{taken[0]} has a {name} already" if taken else f"{file} is there already"
         raise UserError(f"{there}: choose another name.")
     if number > 1 and (found := _named_before(course, course.lab(number - 1), [name, module])):
-        raise UserError(f"No lab before lab {number} may name it, and there is {found}. Choose another name.")
+        place, hit, *_ = found.split(": ")  # the line itself may be long
+        raise UserError(f"No lab before lab {number} may name it, and {place} {hit}. Choose another name.")
     text = manifest_text.with_file(_text(course), lab.number, file)
     text = manifest_text.with_export(text, DATA, module, name)
     return _write(course, {file: _filled("dataset/data_module.py.txt", {"NAME": name})}, text)

@@ -6,6 +6,11 @@ from curriculum import exports, tree
 from curriculum.manifest import Lab, Manifest
 from lab_kit.errors import UserError
 
+HOMEWORK = (
+    "If it is your homework, leave it as it is: students need no build, a new lab comes with `git pull --no-rebase "
+    "origin main`. If you teach:"
+)
+
 
 def lab_files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     """Return the generated files of a lab, name -> content, in the order in which they are taught."""
@@ -32,8 +37,9 @@ def build(manifest: Manifest, folder: Path, force: bool = False) -> dict[str, tr
     """
     assert_sound(manifest)
     labs = {lab.folder: built_files(manifest, lab) for lab in manifest.labs}
+    advice = f"{HOMEWORK} to keep the edit, make the change in the same file of {manifest.root.name}/ and build again"
     for name, files in labs.items():
-        guard(folder / name, files, force, f"make the change in the same file of {manifest.root.name}/ and build again")
+        guard(folder / name, files, force, advice)
     return {name: tree.write(folder / name, files) for name, files in labs.items()}
 
 
@@ -56,8 +62,7 @@ def guard(folder: Path, files: dict[str, bytes], force: bool, how_to_keep: str) 
         raise UserError(f"{_names(folder, in_the_way)} would be overwritten, and was not generated: move it elsewhere.")
     if not force and (edited := tree.edited_files(folder, files)):
         raise UserError(
-            f"{_names(folder, edited)} was generated, and edited by hand since. If it is your homework, leave it as it "
-            "is: students need no build, a new lab comes with `git pull`. If you teach: to keep the edit, "
+            f"{_names(folder, edited)} {'was' if len(edited) == 1 else 'were'} generated, and edited by hand since. "
             f"{how_to_keep}; to replace it, add --force, and a copy stays in {tree.REPLACED}/."
         )
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lab_kit.errors import UserError
 
@@ -63,7 +63,9 @@ def files_in_the_way(folder: Path, files: Mapping[str, bytes]) -> list[str]:
     """Return the files that nobody generated, at places where other content is to be written."""
     own = recorded(folder)
     there = [name for name in files if name not in own and (folder / name).exists()]
-    return [name for name in there if not (folder / name).is_file() or (folder / name).read_bytes() != files[name]]
+    other = [name for name in there if not (folder / name).is_file() or (folder / name).read_bytes() != files[name]]
+    folders = {parent.as_posix() for name in files for parent in PurePath(name).parents[:-1]}
+    return other + sorted(name for name in folders if (folder / name).is_file())
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Written:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import tomllib
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -67,7 +68,9 @@ def grade(
     if hidden and not hidden.is_dir():
         raise UserError(f"There is no folder {hidden} with checks.")
     work = [handed_in.read(folder, place.name, homework) for folder in folders]
-    _name_apart(work)
+    if not any(folder.is_dir() or zipfile.is_zipfile(folder) for folder in folders):
+        raise UserError(f"{folders[0]} is neither a folder nor a zip.")
+    _name_apart(work, folders)
     secret = (
         root,
         *(folder.resolve() for folder in folders),
@@ -116,20 +119,23 @@ def _assert_as_handed_out(lab: Path) -> None:
             )
 
 
-def _name_apart(work: list[handed_in.HandedIn]) -> None:
-    """Give students whose folders have the same name a number."""
-    seen: dict[str, int] = {}
-    for one in work:
-        key = reports.file_name(one.student).casefold()
-        seen[key] = seen.get(key, 0) + 1
-        if seen[key] > 1:
-            one.student = f"{one.student} ({seen[key]})"
+def _name_apart(work: list[handed_in.HandedIn], folders: list[Path]) -> None:
+    """Give students whose folders have the same name a number, and note which folder is whose."""
+    taken: set[str] = set()
+    for one, folder in zip(work, folders, strict=True):
+        name, number = one.student, 1
+        while (key := reports.file_name(one.student).casefold()) in taken:
+            number += 1
+            one.student = f"{name} ({number})"
+        taken.add(key)
+        if number > 1:
+            one.notes.append(f"Look at {folder}: another student's folder has this name, too.")
 
 
 def _grade_all(grader: Grader, work: list[handed_in.HandedIn], jobs: int, console: PlainConsole) -> list[Grade]:
     """Return the grades in the order of the work; one line a student, as they come."""
     grader.requirements()  # what is wrong with the checks should be said before anything starts
-    console.print(f"Grading {len(work)} {'homework' if len(work) == 1 else 'homeworks'} of {grader.lab.name} ...")
+    console.print(f"Grading {len(work)} {'student' if len(work) == 1 else 'students'} in {grader.lab.name} ...")
     pool = ThreadPoolExecutor(jobs)
     try:
         futures = [pool.submit(grader.grade, one) for one in work]
@@ -153,7 +159,7 @@ def _show(grades: list[Grade], console: PlainConsole) -> None:
     requirements = [result.requirement for result in grades[0].results]
     exercises = list(dict.fromkeys(requirement.exercise for requirement in requirements))
     table = Table(title="Points")
-    table.add_column("student")
+    table.add_column("student", overflow="fold")
     for exercise in exercises:
         own = [requirement for requirement in requirements if requirement.exercise == exercise]
         hidden = ", hidden" if own[0].hidden else ""

@@ -130,7 +130,9 @@ def main(words: Sequence[str]) -> None:
     """Write down the guesses of a command line, or list all; raises UserError where that cannot be done."""
     parser = OneLineParser(prog="python -m lab_kit.guess", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("guess", nargs="*", help="90%%, or a row of the table such as val_loss=0.1, or a text")
-    path, console = (folder_above(PACKAGE) or Path.cwd()) / FILE, PlainConsole()
+    if (lab := folder_above(PACKAGE)) is None:
+        raise UserError("A guess is about a run of one lab, and there is none here: cd lab1, for example.")
+    path, console = lab / FILE, PlainConsole()
     if typed := parser.parse_args(words).guess:
         try:
             add(typed, path)

@@ -61,6 +61,9 @@ def read_questions(path: Path) -> list[Question]:
     name = f"{path.parent.name}/{path.name}"
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        advice = f"`git checkout {name}` brings back what was deleted."
+        raise UserError(f"Cannot read {name}: {error.strerror}. {advice}") from error
     except OSError as error:
         raise UserError(f"Cannot read {name}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

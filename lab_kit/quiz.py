@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> None:
     path = find(options.lab)
     questions, console = read_questions(path), PlainConsole()
     console.print(f"{path.parent.name}: {len(questions)} questions", style="bold")
-    if options.show or not sys.stdin.isatty():
+    if options.show or sys.stdin is None or not sys.stdin.isatty():  # None: it is closed
         show(questions, console)
     else:
         ask(questions, console)

@@ -155,6 +155,7 @@ def write(root: Path) -> Path:
         files[f"lab{number}/homework/README.md"] = f"# Homework of lab {number}\n"
         files[f"lab{number}/homework/conftest.py"] = '"""The reporter."""\n'
         files[f"lab{number}/homework/pytest.ini"] = "[pytest]\n"
+        files[f"lab{number}/homework/test_exercise.py"] = '"""Exercise 1: anything."""\n'
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from curriculum import manifest
+from lab_kit.grading import handed_in as taking
 from lab_kit.paths import project_root
 
 ROOT = project_root()
@@ -114,7 +115,7 @@ def clean() -> dict[str, str]:
 
 
 def rows(path: Path) -> dict[str, dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
@@ -216,14 +217,60 @@ def test_points_that_a_person_would_give(course, tmp_path):
         for name, text in handed_in(ADD).items():
             archive.writestr(f"homework-of-me/{name}", text)
         archive.writestr("__MACOSX/lab1/homework/._add.py", "")
-    places = ["starter", "all", "positive", "only-the-second", "one-case", "packed.zip"]
+    (tmp_path / "all.rar").write_bytes(b"Rar!")
+    places = ["starter", "all", "positive", "only-the-second", "one-case", "packed.zip", "all.rar"]
     done = run(course, *(tmp_path / place for place in places), "--csv", tmp_path / "out.csv")
     assert done.returncode == 0, done.stderr
     found = {name: int(row["points"]) for name, row in rows(tmp_path / "out.csv").items()}
-    assert found == {"starter": 0, "all": 6, "positive": 3, "only-the-second": 2, "one-case": 1, "packed": 6}
-    assert "add.py was not handed in" in rows(tmp_path / "out.csv")["only-the-second"]["notes"]
+    by_name = {"starter": 0, "all": 6, "positive": 3, "only-the-second": 2, "one-case": 1, "packed": 6}
+    assert found == by_name | {"all (2)": 0}
+    notes = {name: row["notes"] for name, row in rows(tmp_path / "out.csv").items()}
+    assert "add.py was not handed in" in notes["only-the-second"]
+    assert notes["all (2)"] == (
+        "Nothing was taken: all.rar is neither a folder nor a zip that can be read. "
+        f"Look at {tmp_path / 'all.rar'}: another student's folder has this name, too."
+    )
     assert "Large numbers are added (hidden)" in done.stdout
     assert "Write add." in (tmp_path / "out-feedback" / "starter.txt").read_text(encoding="utf-8")
+
+
+def read(place: Path) -> taking.HandedIn:
+    return taking.read(place, "lab1", ["homework/add.py", "text_recognizer/scale.py"])
+
+
+def test_a_zip_in_a_folder_and_one_of_windows_are_read(tmp_path):
+    (tmp_path / "Jörg_123_file").mkdir()  # as Moodle packs it
+    with zipfile.ZipFile(tmp_path / "Jörg_123_file" / "homework.zip", "w") as archive:
+        for name, text in handed_in(ADD).items():
+            member = zipfile.ZipInfo("x")
+            member.filename = name.replace("/", "\\")
+            archive.writestr(member, text)
+        archive.writestr("lab1/homework/._add.py", "of a Mac")
+    (tmp_path / "Jörg_123_file" / "broken.zip").write_bytes(b"PK")
+    found = read(tmp_path / "Jörg_123_file")
+    assert found.files == {"homework/add.py": ADD.encode(), "text_recognizer/scale.py": SCALE.encode()}
+    assert found.notes == []
+    (tmp_path / "Jörg_123_file" / "add.py").write_text(ADD)
+    (tmp_path / "Jörg_123_file" / "homework.zip").rename(tmp_path / "Jörg.zip")
+    assert read(tmp_path / "Jörg.zip").files.keys() == found.files.keys()
+
+
+def test_what_was_not_taken_is_said(tmp_path):
+    write(tmp_path / "renamed", {"add (1).py": ADD, "scale.py.txt": SCALE})
+    assert read(tmp_path / "renamed").notes == [
+        "homework/add.py was not handed in. There is add (1).py: is it that?",
+        "text_recognizer/scale.py was not handed in. There is scale.py.txt: is it that?",
+    ]
+    contents = {
+        "utf-16": ADD.encode("utf-16"),
+        "latin-1": b"# M\xfcller\n",
+        "said": b"# coding: latin-1\n# M\xfcller\n",
+    }
+    for name, content in contents.items():
+        write(tmp_path / name, {"scale.py": SCALE})
+        (tmp_path / name / "add.py").write_bytes(content)
+    warning = ["homework/add.py is not in UTF-8, as Python wants it: save it as UTF-8 in an editor."]
+    assert [read(tmp_path / name).notes for name in contents] == [warning, warning, []]
 
 
 RESULTS_SCHEMA = {  # https://gradescope-autograders.readthedocs.io/en/latest/specs/

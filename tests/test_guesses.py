@@ -171,8 +171,17 @@ def test_the_program_writes_into_the_labs_folder_and_lists(tmp_path, monkeypatch
     assert guess.read(tmp_path / "lab1" / guess.FILE) == [Guess("test", "90%")]
 
 
+def test_where_no_lab_is_no_run_would_find_a_guess(tmp_path, monkeypatch):
+    (tmp_path / "lab1" / "text_recognizer").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="cd lab1"):
+        guess.main(["90%"])
+    assert not (tmp_path / guess.FILE).exists()
+
+
 @pytest.mark.parametrize("broken", [True, False])
 def test_what_is_wrong_ends_the_program_with_one_line_and_exit_code_2(tmp_path, broken):
+    (tmp_path / "text_recognizer").mkdir()
     if broken:
         (tmp_path / guess.FILE).write_text("[[guess")
     done = subprocess.run(

@@ -118,14 +118,17 @@ def test_a_release_is_handed_out_and_fixed_as_the_page_says(course, environment,
     def git(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(["git", *arguments], cwd=student, env=environment, capture_output=True, text=True)
 
+    # On a branch of one's own, too, as homework suggests, the command in the release's README pulls.
+    git("switch", "--create", "my-homework")
+    [pull] = re.findall(r"^git (pull .*)$", (student / "README.md").read_text(), re.MULTILINE)
     # What has not been committed is safe from a pull.
     (student / mine).write_text("mine\n")
     follow(course, ["perl -pi -e 's/^DROPOUT = 0.1$/DROPOUT = 0.3/' text_recognizer/models/mlp.py", fix()], environment)
-    assert "Please commit your changes" in git("pull", "--no-rebase").stderr
+    assert "Please commit your changes" in git(*pull.split()).stderr
     assert (student / mine).read_text() == "mine\n"
     # Committed, and in conflict: a student's own version wins, if that is what the student wants.
     git("commit", "--all", "--message", "mine")
-    pulled = git("pull", "--no-rebase", "--no-edit")
+    pulled = git(*pull.split())
     assert "CONFLICT" in pulled.stdout
     for command in (("checkout", "--ours", mine), ("add", mine), ("commit", "--no-edit")):
         assert git(*command).returncode == 0

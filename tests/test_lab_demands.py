@@ -30,7 +30,7 @@ def test_a_missing_text_or_file_of_homework_is_one_line(course, tool, name):
         ("--width 8", "--width eight", r"lab 2: .*'eight'"),
         ("--width 8", "--widht 8", r"lab 2: .*--widht"),
         ("--model_class MLP", "--model_class CNN", r"lab 1: .*'CNN'"),  # which a later lab adds
-        ("--width 8", "--width '8", r"lab 2: .*--width '8"),
+        ("--width 8", "--width '8", r"lab 2: a quotation mark lacks its partner: .*--width '8"),
     ],
 )
 def test_a_main_command_that_its_lab_refuses_is_one_line(course, tool, before, after, said):
@@ -89,8 +89,32 @@ def test_a_lab_that_labs_toml_no_longer_has_is_found(course, tool):
     code, out, _ = tool("check")
     assert code == 1
     assert problems(out) == [
-        "lab3/ was built, and labs.toml has no lab of this number. Remove the folder, or take the [[lab]] back."
+        f"{name}/ is there, and labs.toml has no lab of this number. Remove the folder, or take the [[lab]] back."
+        for name in ("lab3", "curriculum/solutions/lab3", "curriculum/starters/lab3")
     ]
+
+
+def test_homework_without_checks_or_without_its_solution_is_one_line(course, tool):
+    (course / "lab2/homework/test_exercise.py").unlink()
+    (course / "curriculum/solutions/lab2/text_recognizer/models/cnn.py").unlink()
+    tool("build")  # which renews the list of the checks
+    code, out, _ = tool("check")
+    assert code == 1
+    assert problems(out) == [
+        "lab2/homework has no checks, test_*.py: nobody could tell whether homework is right.",
+        "curriculum/solutions/lab2/text_recognizer/models/cnn.py is missing: the solution of homework that labs.toml "
+        "lists.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["lab2/README.md", "text_recognizer/models/crnn.py"])
+def test_a_file_in_another_encoding_is_one_line(course, tool, name):
+    (course / name).write_bytes((course / name).read_bytes() + "# Müller\n".encode("latin-1"))
+    for command in ("build", "check"):
+        code, out, err = tool(command)
+        assert code in (1, 2)
+        [line] = [line for line in (out + err).splitlines() if name in line]
+        assert "UTF-8" in line or "utf-8" in line
 
 
 def test_code_that_is_not_python_is_one_line(course, tool):

@@ -166,3 +166,4 @@ def test_what_counts_as_changed():
         Changed("a.py", "train"),
     ]
     assert changes("a.py", before, before) == []
+    assert changes("a.py", f"import os\n{before}", "") == [Changed("a.py", name) for name in ("mean", "std", "train")]

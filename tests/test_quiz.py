@@ -107,9 +107,9 @@ def test_the_end_of_the_input_ends_it_with_the_score_so_far(course, monkeypatch,
     assert asked(monkeypatch, end).endswith("Stopped.\n\n0 of 0 right.\n")
 
 
-@pytest.mark.parametrize("flags", [[], ["--show"]])
-def test_in_a_pipe_or_with_show_all_answers_come_at_the_end(course, monkeypatch, capsys, flags):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+@pytest.mark.parametrize(("flags", "stdin"), [([], "a\n"), (["--show"], "a\n"), ([], None)])
+def test_in_a_pipe_or_with_show_all_answers_come_at_the_end(course, monkeypatch, capsys, flags, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin if stdin is None else io.StringIO(stdin))  # None: it is closed
     quiz.main(["1", *flags])
     asked, answers = capsys.readouterr().out.split("Answers")
     assert "Question 2" in asked
@@ -182,7 +182,10 @@ def test_what_is_wrong_ends_the_program_with_one_line_and_exit_code_2(course, wo
 def test_inside_a_lab_without_questions_it_says_so(course):
     done = as_program(course / "lab4")
     assert done.returncode == 2
-    assert done.stderr == "error: Cannot read lab4/questions.toml: No such file or directory.\n"
+    assert done.stderr == (
+        "error: Cannot read lab4/questions.toml: No such file or directory. `git checkout lab4/questions.toml` brings "
+        "back what was deleted.\n"
+    )
 
 
 def test_it_imports_nothing_that_takes_long():

@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 
+import nbformat
 import pytest
 
 from curriculum import manifest, release, snapshot
@@ -33,6 +34,8 @@ def test_a_release_of_lab_1_names_nothing_of_later_labs(build, out):
     assert [lab["number"] for lab in tomllib.loads((out / "labs.toml").read_text())["lab"]] == [1]
     done = subprocess.run(["make", "-n", "train"], cwd=out, capture_output=True, text=True, check=True)
     assert "lab1/training/run_experiment.py --data_class MNIST --model_class MLP" in done.stdout
+    makefile = (out / "Makefile").read_text()
+    assert all(f"\n{target}:" in makefile for target in ("doctor", "research"))  # which READMEs tell students to make
 
 
 def test_a_release_has_hand_written_files_but_no_solutions(course, build, out):
@@ -81,10 +84,26 @@ def test_a_solution_may_not_name_what_a_later_lab_brings(course, tool):
 
 
 def test_a_release_leads_to_the_documentation_where_it_is(course, build, out):
-    (course / "lab1/README.md").write_text("[Flags](../docs/flags.md#all), [tree](./docs/x), [homework](homework/)\n")
+    text = "[Flags](../docs/flags.md#all), [`x`](../benchmarks/x.py), [tree](./docs/x), [homework](homework/)\n"
+    (course / "lab1/README.md").write_text(text)
     assert build(1)[0] == 0
-    address = f"https://github.com/{manifest.load(course).repository}/blob/main/docs/flags.md#all"
-    assert (out / "lab1/README.md").read_text() == f"[Flags]({address}), [tree](./docs/x), [homework](homework/)\n"
+    address = f"](https://github.com/{manifest.load(course).repository}/blob/main/"
+    wanted = text.replace("](../docs/", f"{address}docs/").replace("](../benchmarks/", f"{address}benchmarks/")
+    assert (out / "lab1/README.md").read_text() == wanted
+
+
+def test_the_notebooks_of_a_release_fetch_the_repository_that_labs_toml_names(course, build, out):
+    (course / "notebooks/lab1").mkdir(parents=True)
+    (course / "notebooks/lab1/01-look.py").write_text("# %% [markdown]\n# # Look\n")
+    links = "google.com/github/somebody/small-course/blob/main/x https://github.com/somebody/small-course/blob/main/y"
+    cells = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(links)]))
+    (course / "lab1/notebooks").mkdir()
+    (course / "lab1/notebooks/01-look.ipynb").write_text(cells)
+    assert build(1)[0] == 0
+    assert (out / "lab1/notebooks/01-look.ipynb").read_text() == cells
+    edit(course / "labs.toml", "canonical =", 'release_repository = "teacher/class"\ncanonical =')
+    assert build(1)[0] == 0
+    assert (out / "lab1/notebooks/01-look.ipynb").read_text() == cells.replace("somebody/small-course", "teacher/class")
 
 
 def test_a_release_is_refused_where_it_would_name_a_later_lab(course, build, out):
@@ -107,7 +126,23 @@ def test_a_release_goes_nowhere_but_into_an_empty_folder(tool, tmp_path, place):
     assert contents(tmp_path) == before
 
 
+def test_the_clone_of_an_empty_repository_may_become_a_release(build, out):
+    (out / ".git").mkdir(parents=True)
+    assert build(1)[0] == 0
+    assert (out / "lab1").is_dir()
+
+
 # A folder in which there is a release already
+
+
+def test_a_file_in_the_place_of_a_folder_is_said_before_anything_is_written(build, out):
+    build(1)
+    (out / "lab2").write_text("mine")
+    before = contents(out)
+    code, _, err = build(2)
+    assert code == 2
+    assert err == "error: class/lab2 would be overwritten, and was not generated: move it elsewhere.\n"
+    assert contents(out) == before
 
 
 def test_a_release_is_brought_up_to_date_in_place(build, out):
@@ -153,9 +188,9 @@ def test_an_edited_file_is_kept_unless_forced_and_then_there_is_a_copy(build, ou
         (out / name).write_text("mine")
     code, _, err = build(1, "--shrink")
     assert code == 2
-    assert "class/lab1/text_recognizer/models/mlp.py, class/lab2/README.md was generated, and edited by hand" in err
-    assert "If it is your homework, leave it as it is: students need no build, a new lab comes with `git pull`." in err
-    assert "If you teach: to keep the edit, make the change in course/ and build again" in err
+    assert "class/lab1/text_recognizer/models/mlp.py, class/lab2/README.md were generated, and edited by hand" in err
+    assert "To keep the edit, make it in course/, and build again" in err
+    assert "homework" not in err  # who builds a release teaches
     assert (out / "lab1/text_recognizer/models/mlp.py").read_text() == "mine"
     code, said, _ = build(1, "--shrink", "--force")
     assert code == 0
@@ -172,7 +207,10 @@ def test_a_student_who_runs_the_tool_in_a_release_learns_what_to_do(build, tool,
     before = contents(out)
     code, _, err = tool("--root", str(out), *command)
     assert code == 2
-    assert "is a repository for students: its labs are built. A new lab comes with `git pull`" in err
+    assert (
+        "is a repository for students: its labs are built. A new lab comes with `git pull --no-rebase origin main`"
+        in err
+    )
     assert err.count("\n") == 1
     assert contents(out) == before
 

@@ -42,7 +42,7 @@ def test_after_a_new_lab_check_is_green_but_for_its_notebook(course, tool):
     code, out, _ = tool("check")
     assert code == 1
     assert "lab4/notebooks/01-first-look.ipynb is missing: `python -m curriculum notebooks` builds it." in out
-    assert "\n1 problem. " in out
+    assert "\n1 problem.\n" in out
     assert "<!-- what to read -->\nNothing yet: `reads` in labs.toml" in (course / "lab4/README.md").read_text()
 
 
@@ -89,7 +89,7 @@ def test_a_new_dataset_belongs_to_its_lab_and_is_exported(course, tool):
         ("None", "2", "cannot be a class"),
         ("EMNIST", "3", "text_recognizer/data/emnist.py has a EMNIST already: choose another name."),
         ("CNN", "3", "text_recognizer/models/cnn.py has a CNN already"),
-        ("Digits", "2", "No lab before lab 2 may name it, and there is "),
+        ("Digits", "2", "No lab before lab 2 may name it, and lab1/README.md:14 names 'Digits'. Choose another name."),
         ("Signs", "9", "There is no lab 9"),
     ],
 )

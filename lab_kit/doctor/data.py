@@ -56,7 +56,7 @@ def data_sets(network: bool) -> Iterable[Finding]:
     if unreachable:
         advice = (
             "Without them, the course trains on handwriting that a program draws. Behind a proxy, set HTTPS_PROXY. Or "
-            "put the files there by hand: docs/data.md says how."
+            f"put the files of each into a folder with its name by hand, in {places.data_root() / 'downloaded'}."
         )
         yield Finding("network", LOOK, "some data cannot be downloaded", advice)
 

@@ -1,8 +1,14 @@
-"""Find the files of a homework in what a student has handed in: a lab, a repository, single files, or a zip of them."""
+"""Find the files of a homework in what a student has handed in: a lab, a repository, single files, or a zip of them.
 
+A folder may hold zips, as platforms such as Moodle pack what students upload.
+"""
+
+import io
 import os
+import tokenize
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -11,6 +17,7 @@ from lab_kit.errors import UserError
 
 MOST_BYTES = 1_000_000  # of a file of homework
 MOST_FILES = 20_000  # in one folder
+SHOWN = 5  # names of other files, where none is homework
 IGNORED = {".git", ".venv", "__pycache__", "__MACOSX", "site-packages"}
 
 Read = Callable[[], bytes]  # the content of a file
@@ -32,7 +39,7 @@ class HandedIn:
 
 
 def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
-    """Take the files of a homework, and no others, from a folder or a zip.
+    """Take the files of a homework, and no others, from a folder or a zip; from anything else nothing, with a note.
 
     Args:
         place: what a student has handed in.
@@ -40,20 +47,22 @@ def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
         homework: paths in the lab.
 
     Raises:
-        UserError: there is no such folder or zip.
+        UserError: there is no such folder or file, or it is too large to be one student's.
     """
     if not place.exists():
         raise UserError(f"There is no {place}. Give the folder, or the zip, of each student.")
-    if place.is_dir():
-        found, files = HandedIn(place.resolve().name), _in_folder(place)
-    elif zipfile.is_zipfile(place):
-        found, files = HandedIn(place.stem), _in_zip(place)
-    else:
-        raise UserError(f"{place} is neither a folder nor a zip.")
+    found = HandedIn(place.resolve().name if place.is_dir() else place.stem)
+    try:
+        files = _in_folder(place) if place.is_dir() else _in_zip(place)
+    except (OSError, zipfile.BadZipFile):
+        found.notes.append(f"Nothing was taken: {place.name} is neither a folder nor a zip that can be read.")
+        return found
     for name in homework:
         candidates = _candidates(name, lab, list(files))
         if not candidates:
-            found.notes.append(f"{name} was not handed in.")
+            similar = [file for file in files if PurePosixPath(name).stem in PurePosixPath(file).name]
+            other = f" There is {', '.join(similar[:SHOWN])}: is it that?" if similar else ""
+            found.notes.append(f"{name} was not handed in.{other}")
         elif len(candidates) > 1:
             found.notes.append(f"{name} was not taken: it is there {len(candidates)} times, {', '.join(candidates)}.")
         else:
@@ -61,7 +70,19 @@ def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
                 found.files[name] = files[candidates[0]]()
             except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
                 found.notes.append(f"{name} was not taken: {error}")
+            else:
+                if not _is_text(found.files[name]):
+                    found.notes.append(f"{name} is not in UTF-8, as Python wants it: save it as UTF-8 in an editor.")
     return found
+
+
+def _is_text(content: bytes) -> bool:
+    """Return whether Python can read a file: it is in UTF-8, or in the encoding that its first lines name."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return "\0" not in content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        return False
 
 
 def _candidates(name: str, lab: str, files: Sequence[str]) -> list[str]:
@@ -78,16 +99,22 @@ def _candidates(name: str, lab: str, files: Sequence[str]) -> list[str]:
 
 
 def _in_folder(folder: Path) -> dict[str, Read]:
-    """Return the Python files below a folder, path there -> its content. Links are left out: they lead anywhere."""
+    """Return the Python files below a folder, path there -> its content; those in zips there, too.
+
+    Links are left out: they lead anywhere.
+    """
     found: dict[str, Read] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(set(folders) - IGNORED)
-        paths = [Path(parent, name) for name in sorted(names) if name.endswith(".py")]
-        found |= {
-            path.relative_to(folder).as_posix(): partial(_small, path.stat().st_size, path.read_bytes)
-            for path in paths
-            if path.is_file() and not path.is_symlink()
-        }
+        for path in (Path(parent, name) for name in sorted(names)):
+            place = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not path.is_file():
+                continue
+            if _may_be_homework(path.name):
+                found[place] = partial(_small, path.stat().st_size, path.read_bytes)
+            elif path.suffix.lower() == ".zip":
+                with suppress(OSError, zipfile.BadZipFile):
+                    found |= {f"{place}/{name}": content for name, content in _in_zip(path).items()}
         if len(found) > MOST_FILES:
             raise UserError(f"{folder} has more than {MOST_FILES:,} Python files. Give the folder of one student.")
     return found
@@ -96,12 +123,16 @@ def _in_folder(folder: Path) -> dict[str, Read]:
 def _in_zip(path: Path) -> dict[str, Read]:
     """Return the Python files in a zip; nothing is unpacked to disk, so no name in it can do harm."""
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
+        members = [(member.filename.replace("\\", "/"), member) for member in archive.infolist()]  # some of Windows's
     return {
-        member.filename: partial(_small, member.file_size, partial(_unzip, path, member))
-        for member in members
-        if member.filename.endswith(".py") and not IGNORED & set(member.filename.split("/"))
+        name: partial(_small, member.file_size, partial(_unzip, path, member))
+        for name, member in members
+        if _may_be_homework(name) and not IGNORED & set(name.split("/"))
     }
+
+
+def _may_be_homework(name: str) -> bool:
+    return name.endswith((".py", ".py.txt")) and not PurePosixPath(name).name.startswith("._")  # those are a Mac's
 
 
 def _unzip(path: Path, member: zipfile.ZipInfo) -> bytes:

@@ -17,9 +17,13 @@ HIDDEN = "This check is not part of what was handed out. Read the exercise again
 
 
 def csv_text(grades: Sequence[Grade]) -> str:
-    """Return one row a student: points, of how many, percent, a 1 or 0 for each requirement, and notes."""
+    """Return one row a student: points, of how many, percent, a 1 or 0 for each requirement, and notes.
+
+    It begins with the mark by which Excel knows that a table is in UTF-8.
+    """
     requirements = [result.requirement for result in grades[0].results]
     table = io.StringIO(newline="")
+    table.write("\ufeff")
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["student", "points", "of", "percent", *(one.name for one in requirements), "notes"])
     for grade in grades:
