@@ -24,6 +24,7 @@ from curriculum import (
     writing,
 )
 from lab_kit.errors import UserError, nearest
+from lab_kit.output import accept_all_output
 from lab_kit.plain_console import PlainConsole
 
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
     It is 1 where `check` found something, 2 where the user can put things right, 130 after Ctrl-C.
     """
+    accept_all_output()
     try:
         options = _parser().parse_args(arguments)
         course = manifest.load(options.root.resolve())

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from lab_kit.errors import UserError
 from lab_kit.flag_errors import explain
+from lab_kit.output import accept_all_output
 from lab_kit.paths import check_code_beside
 
 TRACEBACK = "COURSE_TRACEBACK"  # set: the traceback of what is put right by the user, too
@@ -67,9 +68,7 @@ def one_line_errors() -> Iterator[None]:
 
     Any other error keeps its traceback, and gets a line about whom to tell.
     """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as where a service starts this
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  until the end
+    accept_all_output()
     try:
         yield
     except UserError as error:

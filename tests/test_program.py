@@ -1,5 +1,8 @@
 """Functions as programs: how their flags may be written, and what is said of wrong ones."""
 
+import io
+import sys
+
 import pytest
 
 from lab_kit import program
@@ -52,3 +55,12 @@ def test_a_wrong_flag_is_said_in_one_line(line, words, capsys):
         program.run(read, line.split())
     error = capsys.readouterr().err
     assert (end.value.code, error.count("\n"), words in error) == (2, 1, True), error
+
+
+def test_a_letter_that_the_output_lacks_becomes_a_question_mark(monkeypatch):
+    output = io.TextIOWrapper(io.BytesIO(), "cp1252")  # as Windows writes `> file.txt`
+    monkeypatch.setattr(sys, "stdout", output)
+    with program.one_line_errors():
+        output.write("e \u2192 E \xb1 1%\n")
+        output.flush()
+    assert output.buffer.getvalue() == b"e ? E \xb1 1%\n"
