@@ -37,6 +37,8 @@ def run(function: Callable[..., Any], arguments: Sequence[str] | None = None) ->
         arguments: the command line; None for the program's own.
     """
     _messages_to_stderr()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that does not know a letter is no reason to end
     for name in ("SIGTERM", "SIGHUP"):  # the second, which Windows lacks, comes from a terminal that is closed
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) == signal.SIG_DFL:
@@ -92,6 +94,8 @@ def _with_one_list(function: Callable[..., Any], words: Sequence[str]) -> list[s
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
+            if not word.isprintable() and any("\udc80" <= one <= "\udcff" for one in word):
+                raise UserError(f"{ascii(word)} is a name that is no UTF-8: rename it.")
             items.append(word)
             continue
         flags.append(word)

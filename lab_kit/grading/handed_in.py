@@ -1,16 +1,30 @@
 """Find the files of a homework in what a student has handed in: a lab, a repository, single files, or a zip of them."""
 
+import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from lab_kit.errors import UserError
+from lab_kit.grading.printable import printable
 
 MOST_BYTES = 1_000_000  # of a file of homework
 MOST_FILES = 20_000  # in one folder
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip  what reading a file of a damaged, or an encrypted, zip raises
 IGNORED = {".git", ".venv", "__pycache__", "__MACOSX", "site-packages"}
 
 Read = Callable[[], bytes]  # the content of a file
@@ -21,7 +35,7 @@ class HandedIn:
     """What a student has handed in.
 
     Args:
-        student: the name of the folder or of the zip.
+        student: the name of the folder or of the zip, without what cannot be printed.
         files: path in the lab -> content, of the files that are homework.
         notes: what a person should know: files that are missing, or cannot be read.
     """
@@ -45,23 +59,37 @@ def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
     if not place.exists():
         raise UserError(f"There is no {place}. Give the folder, or the zip, of each student.")
     if place.is_dir():
-        found, files = HandedIn(place.resolve().name), _in_folder(place)
-    elif zipfile.is_zipfile(place):
-        found, files = HandedIn(place.stem), _in_zip(place)
+        found, files = HandedIn(_name(place.resolve().name)), _in_folder(place)
+        packed = [path for path in place.glob("*.zip") if path.is_file() and not path.is_symlink()]
+        if not files and len(packed) == 1 and zipfile.is_zipfile(packed[0]):  # as Moodle gives it to you
+            place = packed[0]
     else:
+        found, files = HandedIn(_name(place.stem)), {}
+    if place.is_file() and zipfile.is_zipfile(place):
+        try:
+            files = _in_zip(place)
+        except UNREADABLE as error:  # nobody else should have to wait for a new one
+            found.notes.append(printable(f"The zip cannot be read: {error}"))
+            return found
+    elif not place.is_dir():
         raise UserError(f"{place} is neither a folder nor a zip.")
     for name in homework:
         candidates = _candidates(name, lab, list(files))
         if not candidates:
             found.notes.append(f"{name} was not handed in.")
         elif len(candidates) > 1:
-            found.notes.append(f"{name} was not taken: it is there {len(candidates)} times, {', '.join(candidates)}.")
+            places = printable(", ".join(candidates), 300)
+            found.notes.append(f"{name} was not taken: it is there {len(candidates)} times, {places}.")
         else:
             try:
                 found.files[name] = files[candidates[0]]()
-            except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-                found.notes.append(f"{name} was not taken: {error}")
+            except UNREADABLE as error:
+                found.notes.append(printable(f"{name} was not taken: {error}"))
     return found
+
+
+def _name(text: str) -> str:
+    return printable(text).replace("\n", " ")
 
 
 def _candidates(name: str, lab: str, files: Sequence[str]) -> list[str]:
@@ -97,10 +125,11 @@ def _in_zip(path: Path) -> dict[str, Read]:
     """Return the Python files in a zip; nothing is unpacked to disk, so no name in it can do harm."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+    names = {member.filename.replace("\\", "/"): member for member in members}  # old programs of Windows write "\"
     return {
-        member.filename: partial(_small, member.file_size, partial(_unzip, path, member))
-        for member in members
-        if member.filename.endswith(".py") and not IGNORED & set(member.filename.split("/"))
+        name: partial(_small, member.file_size, partial(_unzip, path, member))
+        for name, member in names.items()
+        if name.endswith(".py") and not IGNORED & set(name.split("/"))
     }
 
 

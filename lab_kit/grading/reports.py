@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import hashlib
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from lab_kit import atomic_write
 from lab_kit.grading.grader import Grade, Result
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would calculate
+MOST_BYTES = 200  # of a file's name
 HIDDEN = "This check is not part of what was handed out. Read the exercise again: which cases does it name?"
 
 
@@ -57,8 +59,9 @@ def write_feedback(grades: Sequence[Grade], lab: str, folder: Path) -> None:
 
 
 def file_name(student: str) -> str:
-    """Return a student's name as one that every system takes for a file."""
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", student).strip(". ") or "_"
+    """Return a student's name as one that every system takes for a file: some are too long with an ending."""
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", student).strip(". ") or "_"
+    return name if len(name.encode()) <= MOST_BYTES else f"{name[:40]} {hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def gradescope(grade: Grade) -> dict[str, object]:
