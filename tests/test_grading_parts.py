@@ -42,6 +42,10 @@ COURSE = manifest.load(ROOT)
         "from torch.nn.modules.module import register_module_forward_hook",
         "from torch._C import PyTorchFileReader",
         "def f(x):\n    x.item = lambda: 0.0",
+        "import random\nrandom._os.listdir()",
+        "import torch as self\nself.allclose = print",
+        "import torch\nself = torch",
+        "from torch import *",
     ],
 )
 def test_what_a_person_should_look_at(code):
@@ -56,8 +60,10 @@ def test_starters_and_solutions_have_nothing_to_look_at():
 
 def test_what_to_look_at_is_a_few_lines_and_no_code_stops_it():
     assert len(suspicious({"a.py": b"import gc\n" * 500})) == MOST + 1
-    for nested in (b"x = " + b"-" * 100_000 + b"1", b"x = " + b"+".join([b"1"] * 20_000), b"\x00", b"\xff"):
-        suspicious({"a.py": nested})
+    assert "nested too deeply" in suspicious({"a.py": f"x{'.a' * 700} = 1".encode()})[0]
+    for nested in ("x = " + "-" * 100_000 + "1", "x = " + "+".join(["1"] * 20_000)):  # Pythons differ
+        suspicious({"a.py": nested.encode()})
+    assert suspicious({"a.py": b"\x00", "b.py": b"\xff", "c.py": b"def"}) == []
 
 
 def test_a_method_that_hides_another_is_noticed(monkeypatch):

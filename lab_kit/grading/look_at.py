@@ -55,10 +55,12 @@ def suspicious(files: Mapping[str, bytes]) -> list[str]:
     for name, content in files.items():
         try:
             with warnings.catch_warnings(action="ignore"):
-                nodes = list(ast.walk(ast.parse(content)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+                lines = sorted({line for node in ast.walk(ast.parse(content)) for line in _in(node)})
+        except (SyntaxError, ValueError):
             continue  # the checks say so
-        lines = sorted({line for node in nodes for line in _in(node)})
+        except (RecursionError, MemoryError):
+            found.append(f"Look at {name}: it is nested too deeply to be looked through here.")
+            continue
         found += [f"Look at {name}, line {line}: it {what}." for line, what in lines]
     more = [f"Look at {len(found) - MOST} more lines like these."] if len(found) > MOST else []
     return found[:MOST] + more
@@ -68,16 +70,23 @@ def _in(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Return line number and description of what is worth a look in one node of the syntax tree."""
     match node:
         case ast.Import(names=names):
-            yield from ((node.lineno, f"imports {one.name}") for one in names if _unusual(one.name))
+            for one in names:
+                if _unusual(one.name) or one.asname == "self":
+                    yield node.lineno, f"imports {one.name}"
         case ast.ImportFrom(module=module, names=names):
             for path in (f"{module or ''}.{one.name}" for one in names):
                 if _unusual(path) and not node.level:
                     yield node.lineno, f"imports {path}"
         case ast.Attribute(attr=name) if name in REACHING or _special(name):
             yield node.lineno, f"uses {name}"
-        case ast.Attribute(attr=name, value=owner, ctx=ast.Store() | ast.Del()) if name not in SET_ON_OTHERS:
-            if not (isinstance(owner, ast.Name) and owner.id == "self"):
-                yield node.lineno, f"sets {ast.unparse(node)[:60]}"
+        case ast.Attribute(value=ast.Name("self")):
+            return
+        case ast.Attribute(attr=name) if name.startswith("_") and name not in DEFINED:
+            yield node.lineno, f"uses {name}"
+        case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()) if name not in SET_ON_OTHERS:
+            yield node.lineno, f"sets {ast.unparse(node)[:60]}"
+        case ast.Name("self", ast.Store()):
+            yield node.lineno, "gives something else the name self"
         case ast.Name(id=name) if name in BUILT_IN or _special(name):
             yield node.lineno, f"uses {name}"
         case ast.Constant(value=str(text)) if ("_" in text and text in REACHING) or _special(text):
@@ -94,7 +103,7 @@ def _in(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _unusual(path: str) -> bool:
     first, *others = path.split(".")
-    return first not in USUAL or any(name in REACHING or name.startswith("_") for name in others if name != "*")
+    return first not in USUAL or any(name in REACHING or name.startswith(("_", "*")) for name in others)
 
 
 def _special(name: str) -> bool:

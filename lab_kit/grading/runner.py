@@ -20,6 +20,7 @@ from lab_kit.grading.examine import BROKEN, DONE, END, READY, START, TAMPERED, E
 
 START_SECONDS = 30  # more than a check gets, until the first one begins: imports take seconds on a busy machine
 PYTHON_BYTES = 1.5e9  # what Python takes with PyTorch and Lightning, and more
+FILE = 2  # all checks of a file together may take so many times what one may
 LONGEST = 1_000_000  # bytes of a message
 MOST_DISK = 1_000_000_000  # bytes that a process may write
 ENDED = "ended"  # in place of a message: there is no more
@@ -116,19 +117,24 @@ def _listen(
     task: Examination, seconds: float, process: BaseProcess, messages: SimpleQueue, outcome: Outcome, free: int,
     stop: Event,
 ) -> None:  # fmt: skip
-    deadline = time.monotonic() + START_SECONDS + seconds
+    deadline = latest = time.monotonic() + START_SECONDS + seconds
     while not (outcome.finished or outcome.replaced):
         if stop.is_set():
             raise KeyboardInterrupt
         with suppress(Empty):
             if (message := messages.get(timeout=0.1)) is ENDED:
                 raise EOFError
+            begins = not outcome.ready
             outcome.take(message)
-            deadline = time.monotonic() + seconds
+            latest = time.monotonic() + FILE * seconds if begins else latest
+            deadline = min(time.monotonic() + seconds, latest)
             continue
         if time.monotonic() > deadline:
             outcome.late = True
-            outcome.why = f"This took longer than {seconds:g} seconds, and was ended. Is there a loop without an end?"
+            outcome.why = (
+                f"This took longer than {seconds:g} seconds, or all checks up to here longer than {FILE * seconds:g}, "
+                "and was ended. Is there a loop without an end?"
+            )
             return
         if _bytes(process) > task.gigabytes * 1e9 + PYTHON_BYTES:  # where the system sets no limit
             outcome.why = f"This took more than {task.gigabytes:g} GB of memory, and was ended."
