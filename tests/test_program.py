@@ -52,3 +52,18 @@ def test_a_wrong_flag_is_said_in_one_line(line, words, capsys):
         program.run(read, line.split())
     error = capsys.readouterr().err
     assert (end.value.code, error.count("\n"), words in error) == (2, 1, True), error
+
+
+def collect(folders: list[str]) -> None:
+    """Collect.
+
+    Args:
+        folders: from where.
+    """
+    GOT.append((folders,))
+
+
+def test_a_name_that_is_no_text_is_said_in_one_line(capsys):
+    with pytest.raises(SystemExit):
+        program.run(collect, ["caf\udce9"])
+    assert capsys.readouterr().err == "error: 'caf\\udce9' is no text in UTF-8: rename it.\n"
