@@ -11,7 +11,6 @@ import tempfile
 import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from itertools import count
 from pathlib import Path
 
 from rich.table import Table
@@ -77,7 +76,7 @@ def grade(
     if hidden and not hidden.is_dir():
         raise UserError(f"There is no folder {hidden} with checks.")
     work = [handed_in.read(folder, place.name, homework) for folder in folders]
-    _name_apart(work)
+    handed_in.name_apart(work)
     secret = (
         root,
         Path(tempfile.gettempdir()),  # where others are graded at the same time
@@ -140,20 +139,6 @@ def _assert_as_handed_out(lab: Path) -> None:
                 f"{readable(path)} is not as it was handed out, and students are graded beside it. Keep your own work "
                 f"elsewhere, and take the file back: git checkout {readable(path)}"
             )
-
-
-def _name_apart(work: list[handed_in.HandedIn]) -> None:
-    """Give students whose folders have the same name a number."""
-
-    def key(name: str) -> str:
-        return reports.file_name(name).casefold()
-
-    given, taken = {key(one.student) for one in work}, set()
-    for one in work:
-        if key(one.student) in taken:
-            names = (f"{one.student} ({number})" for number in count(2))
-            one.student = next(name for name in names if key(name) not in given | taken)
-        taken.add(key(one.student))
 
 
 def _grade_all(

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from curriculum import manifest
-from lab_kit import grade
 from lab_kit.errors import UserError
-from lab_kit.grading import handed_in, landlock, reports
+from lab_kit.grading import handed_in, landlock
 from lab_kit.grading.look_at import MOST, suspicious
-from lab_kit.grading.printable import MOST_CHARACTERS, printable
+from lab_kit.grading.printable import MOST_CHARACTERS, file_name, printable
 from lab_kit.grading.runner import DONE, END, READY, START, Outcome
 from lab_kit.grading.tampering import Watch
 from lab_kit.paths import project_root
@@ -121,10 +120,10 @@ def test_names_are_printable_and_differ(tmp_path):
     assert len(printable("x" * 10**6)) < MOST_CHARACTERS + 10
     given = ["a", "a", "a (2)", "A", "x" * 250, "line break", "=1"]
     work = [handed_in.HandedIn(name) for name in given]
-    grade._name_apart(work)
+    handed_in.name_apart(work)
     names = [one.student for one in work]
     assert names == ["a", "a (3)", "a (2)", "A (4)", *given[4:]]
-    assert all(len(reports.file_name(name).encode()) <= 200 for name in names)
+    assert all(len(file_name(name).encode()) <= 200 for name in names)
     if sys.platform != "win32":
         (tmp_path / "line\nbreak").mkdir()
         assert handed_in.read(tmp_path / "line\nbreak", "lab1", []).student == "line break"

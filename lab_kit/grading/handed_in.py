@@ -7,10 +7,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from lab_kit.errors import UserError
-from lab_kit.grading.printable import printable
+from lab_kit.grading.printable import file_name, printable
 
 MOST_BYTES = 1_000_000  # of a file of homework
 MOST_FILES = 20_000  # in one folder
@@ -86,6 +87,20 @@ def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
             except UNREADABLE as error:
                 found.notes.append(printable(f"{name} was not taken: {error}"))
     return found
+
+
+def name_apart(work: Sequence[HandedIn]) -> None:
+    """Give students whose folders have the same name, or would have the same file, a number."""
+
+    def key(name: str) -> str:
+        return file_name(name).casefold()
+
+    given, taken = {key(one.student) for one in work}, set()
+    for one in work:
+        if key(one.student) in taken:
+            names = (f"{one.student} ({number})" for number in count(2))
+            one.student = next(name for name in names if key(name) not in given | taken)
+        taken.add(key(one.student))
 
 
 def _name(text: str) -> str:
