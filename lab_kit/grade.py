@@ -5,7 +5,9 @@ python -m lab_kit.grade --lab 2 handed_in/* --csv grades.csv
 
 import hashlib
 import os
+import signal
 import sys
+import tempfile
 import tomllib
 import zipfile
 from collections import Counter
@@ -32,7 +34,7 @@ def grade(
     gradescope: Path | None = None,
     github: bool = False,
     hidden: Path | None = None,
-    seconds: float = 20,
+    seconds: float = 15,
     memory: float = 4,
     jobs: int | None = None,
 ) -> None:
@@ -49,6 +51,10 @@ def grade(
         memory: gigabytes that a check may take, besides Python and PyTorch.
         jobs: students who are graded at the same time; as many as there are cores if not given.
     """
+    if not __debug__:
+        raise UserError(
+            "Python runs without assertions, so every check would pass. Leave out -O, or: unset PYTHONOPTIMIZE"
+        )
     root = project_root()
     if lab is None:
         raise UserError("Homework of which lab? Add --lab 2, for example.")
@@ -58,9 +64,12 @@ def grade(
         raise UserError("--gradescope and --github are for one student: give one folder.")
     if github and not os.environ.get("GITHUB_OUTPUT"):
         raise UserError("--github is for a workflow on GitHub, which sets GITHUB_OUTPUT.")
+    texts = csv and csv.with_name(f"{csv.stem}-feedback")
     for target in (csv, gradescope):
-        if target and not target.resolve().parent.is_dir():
-            raise UserError(f"There is no folder {target.parent} for {target.name}: make it first.")
+        if target:
+            _assert_writable(target)
+    if texts and texts.exists() and not texts.is_dir():
+        raise UserError(f"{texts} is a file, and should be the folder of the texts for students: move it away.")
     homework = _homework(root, lab)
     place = root / f"lab{lab}"
     _assert_as_handed_out(place)
@@ -70,27 +79,43 @@ def grade(
     work = [handed_in.read(folder, place.name, homework) for folder in folders]
     if not any(folder.is_dir() or zipfile.is_zipfile(folder) for folder in folders):
         raise UserError(f"{folders[0]} is neither a folder nor a zip.")
-    _name_apart(work, folders)
+    handed_in.name_apart(work, folders)
     secret = (
         root,
+        Path(tempfile.gettempdir()),  # where others are graded at the same time
         *(folder.resolve() for folder in folders),
         *(target.resolve() for target in (csv, gradescope) if target),
     )
     grader = Grader(place, own if own.is_dir() else None, seconds, memory, secret, (KIT,))
 
     console = PlainConsole()
-    grades = _grade_all(grader, work, min(jobs or os.cpu_count() or 1, len(work)), console)
-    _show(grades, console)
-    if csv:
-        texts = csv.with_name(f"{csv.stem}-feedback")
-        reports.write_feedback(grades, place.name, texts)
-        atomic_write.write_text(reports.csv_text(grades), csv)
-        console.print(f"Written: {csv}, and a text for each student in {texts}", soft_wrap=True)
+    grades: list[Grade] = []
+    try:
+        _grade_all(grader, work, min(jobs or os.cpu_count() or 1, len(work)), grades, console)
+    finally:  # what is done is kept, also after Ctrl-C
+        if grades:
+            _show(grades, console)
+        if csv and grades:
+            reports.write_feedback(grades, place.name, texts)
+            atomic_write.write_text(reports.csv_text(grades), csv)
+            said = f"Written: {csv}, and a text for each student in {texts}"
+            left = len(work) - len(grades)
+            console.print(f"{said}{f'; {left} of {len(work)} are missing' if left else ''}", soft_wrap=True)
     if gradescope:
         atomic_write.write_json(reports.gradescope(grades[0]), gradescope)
     if github:
         _append("GITHUB_OUTPUT", f"result={reports.classroom(grades[0])}\n")
         _append("GITHUB_STEP_SUMMARY", reports.markdown(grades[0], place.name))
+
+
+def _assert_writable(target: Path) -> None:
+    """Say before any work where a file cannot be written."""
+    if not target.resolve().parent.is_dir():
+        raise UserError(f"There is no folder {target.parent} for {target.name}: make it first.")
+    if target.is_dir():
+        raise UserError(f"{target} is a folder: give the name of a file.")
+    if not os.access(target.resolve().parent, os.W_OK):
+        raise UserError(f"You may not write into {target.parent}: choose another folder for {target.name}.")
 
 
 def _homework(root: Path, number: int) -> list[str]:
@@ -119,39 +144,31 @@ def _assert_as_handed_out(lab: Path) -> None:
             )
 
 
-def _name_apart(work: list[handed_in.HandedIn], folders: list[Path]) -> None:
-    """Give students whose folders have the same name a number, and note which folder is whose."""
-    taken: set[str] = set()
-    for one, folder in zip(work, folders, strict=True):
-        name, number = one.student, 1
-        while (key := reports.file_name(one.student).casefold()) in taken:
-            number += 1
-            one.student = f"{name} ({number})"
-        taken.add(key)
-        if number > 1:
-            one.notes.append(f"Look at {folder}: another student's folder has this name, too.")
-
-
-def _grade_all(grader: Grader, work: list[handed_in.HandedIn], jobs: int, console: PlainConsole) -> list[Grade]:
-    """Return the grades in the order of the work; one line a student, as they come."""
+def _grade_all(
+    grader: Grader, work: list[handed_in.HandedIn], jobs: int, grades: list[Grade], console: PlainConsole
+) -> None:
+    """Put the grades into a list, at last in the order of the work; one line a student, as they come."""
     grader.requirements()  # what is wrong with the checks should be said before anything starts
     console.print(f"Grading {len(work)} {'student' if len(work) == 1 else 'students'} in {grader.lab.name} ...")
     pool = ThreadPoolExecutor(jobs)
     try:
         futures = [pool.submit(grader.grade, one) for one in work]
         for number, future in enumerate(as_completed(futures), start=1):
-            done = future.result()
+            grades.append(done := future.result())
             text = (
                 f"{number} of {len(work)}  {done.student}: {done.points} of {len(done.results)} ({done.seconds:.0f} s)"
             )
             console.print(text, soft_wrap=True)
-        return [future.result() for future in futures]
     except KeyboardInterrupt:
-        sys.stderr.write("\nNothing was written.")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave processes and folders behind
+        if not grades:
+            sys.stderr.write("\nNothing was written.")
         raise
     finally:
         grader.stop.set()
         pool.shutdown(cancel_futures=True)
+        order = {one.student: place for place, one in enumerate(work)}
+        grades.sort(key=lambda grade: order[grade.student])
 
 
 def _show(grades: list[Grade], console: PlainConsole) -> None:

@@ -91,6 +91,8 @@ def _with_one_list(function: Callable[..., Any], words: Sequence[str]) -> list[s
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
+            if any("\udc80" <= one <= "\udcff" for one in word):  # what Python makes of bytes that are no text
+                raise UserError(f"{word!a} is no text in UTF-8: rename it.")
             items.append(word)
             continue
         flags.append(word)

@@ -17,6 +17,7 @@ import pytest
 
 from curriculum import manifest
 from lab_kit.grading import handed_in as taking
+from lab_kit.grading import landlock
 from lab_kit.paths import project_root
 
 ROOT = project_root()
@@ -157,6 +158,11 @@ DISHONEST = {
     ),
     "prints JSON": 'print(\'{"score": 3, "tests": []}\')\ndef add(a, b):\n    print(\'["done"]\')\n    return 0\n',
     "forges": f"{FORGE}\ndef add(a, b):\n    return 0\n",
+    "half a message": (
+        "import os, struct, time\nfor number in range(3, 60):\n    try:\n"
+        "        os.write(number, struct.pack('!i', 1000))\n    except OSError:\n        pass\ntime.sleep(1000)\n"
+    ),
+    "says nonsense": "def add(a, b):\n    raise ValueError('\\ud800 \\x1b[2J' + 'x' * 2_000_000)\n",
     "syntax error": "def add(a, b)\n    return a + b\n",
     "is no text": "\x00\x01",
     "is deep": "x = " + "(" * 500 + ")" * 500 + "\n",
@@ -182,6 +188,14 @@ def test_nobody_gets_points_for_nothing_and_nobody_loses_others(course, tmp_path
         folder / "starts a program",
         handed_in(f"import subprocess\nexec(subprocess.check_output(['cat', {str(solution)!r}]))\n"),
     )
+    if landlock.version():
+        write(
+            folder / "lets PyTorch read the solution",
+            handed_in(
+                f"import torch\nexec(bytes(torch.from_file({str(solution)!r}, size={len(ADD)}, dtype=torch.uint8)"
+                f".tolist()))\ntorch.save(0, {str(tmp_path / 'left behind')!r})\n"
+            ),
+        )
     edited = handed_in(HARMLESS)
     edited["lab1/homework/test_add.py"] = CHECK_ADD.replace("assert", "return  # assert")
     edited["lab1/homework/conftest.py"] = "import os\nos._exit(0)\n"
@@ -196,12 +210,14 @@ def test_nobody_gets_points_for_nothing_and_nobody_loses_others(course, tmp_path
         assert (row["points"], row["of"]) == ("2", str(ALL)), (name, row)
         assert (row["test_scale.test_doubles"], row["test_scale.test_empty"]) == ("1", "1"), (name, row)
     assert seconds < 60 * len(found)
+    assert not (tmp_path / "left behind").exists()
     assert "replaces" in found["patches pytest"]["notes"]
     text = {name: (tmp_path / "grades-feedback" / f"{name}.txt").read_text(encoding="utf-8") for name in found}
     assert "Is there a loop" in text["loops"]
     assert "exit code 0" in text["leaves at import"] or "_exit" in text["leaves at import"]
     assert "SyntaxError" in text["syntax error"]
     assert "may not read" in text["reads the solution"]
+    assert "\x1b" not in text["says nonsense"]
     assert "SECRET" not in "".join(text.values())  # what a hidden check says stays hidden
     assert "Traceback" not in done.stderr
 
@@ -338,6 +354,7 @@ def test_reports_for_gradescope_and_github(course, tmp_path):
         (["lab1", "--lab", "7"], "There is no lab 7: labs.toml has 1, 2."),
         (["lab1", "--lab", "2"], "lab 2 has no `homework`"),
         (["lab1", "--csv", "no/such/grades.csv"], "make it first"),
+        (["lab1", "--csv", "lab1"], "is a folder"),
         (["lab1", "lab1", "--gradescope", "results.json"], "give one folder"),
         (["lab1", "--github", "true"], "GITHUB_OUTPUT"),
         (["lab1", "--seconds", "0"], "greater than 0"),
@@ -359,21 +376,28 @@ def test_a_lab_in_which_somebody_has_worked_is_no_measure(course, tmp_path):
     assert "scale.py is not as it was handed out" in done.stderr
 
 
-def test_ctrl_c_ends_it_and_writes_nothing(course, tmp_path):
-    write(tmp_path / "loops", handed_in(DISHONEST["loops"]))
+def test_ctrl_c_ends_it_and_keeps_what_is_done(course, tmp_path):
+    write(tmp_path / "loops", handed_in(DISHONEST["loops at import"]))
+    write(tmp_path / "all", handed_in(ADD))
+    write(tmp_path / "waits", handed_in(ADD))
     process = subprocess.Popen(
-        [*GRADE, str(tmp_path / "loops"), "--lab", "1", "--csv", str(tmp_path / "a.csv")],
+        [
+            *GRADE, *(str(tmp_path / name) for name in ("all", "loops", "waits")), "--lab", "1",
+            "--csv", str(tmp_path / "a.csv"), "--jobs", "1",
+        ],
         cwd=course, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean(),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    assert "Grading 1" in process.stdout.readline()
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    assert "Grading 3" in process.stdout.readline()
+    assert "1 of 3  all" in process.stdout.readline()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    printed, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Nothing was written." in said
     assert "Traceback" not in said
-    assert not (tmp_path / "a.csv").exists()
+    assert "2 of 3 are missing" in printed
+    assert {name: row["points"] for name, row in rows(tmp_path / "a.csv").items()} == {"all": str(ALL)}
 
 
 @pytest.mark.slow

@@ -64,3 +64,18 @@ def test_a_letter_that_the_output_lacks_becomes_a_question_mark(monkeypatch):
         output.write("e \u2192 E \xb1 1%\n")
         output.flush()
     assert output.buffer.getvalue() == b"e ? E \xb1 1%\n"
+
+
+def collect(folders: list[str]) -> None:
+    """Collect.
+
+    Args:
+        folders: from where.
+    """
+    GOT.append((folders,))
+
+
+def test_a_name_that_is_no_text_is_said_in_one_line(capsys):
+    with pytest.raises(SystemExit):
+        program.run(collect, ["caf\udce9"])
+    assert capsys.readouterr().err == "error: 'caf\\udce9' is no text in UTF-8: rename it.\n"

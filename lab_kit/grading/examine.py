@@ -19,6 +19,7 @@ from types import ModuleType
 import pytest
 
 from lab_kit.grading import restrict
+from lab_kit.grading.printable import printable
 from lab_kit.grading.tampering import Watch
 
 READY, START, DONE, BROKEN, TAMPERED, END = "ready", "start", "done", "broken", "tampered", "end"  # kinds of messages
@@ -82,6 +83,8 @@ def _prepare(task: Examination, channel: int) -> list[str]:
     if hasattr(os, "fork"):  # the pipes of the process that forked this one: who writes there ends all the others
         os.closerange(3, channel)
         os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
+    for name, stream in (("stdout", 1), ("stderr", 2)):  # also where there was none, or of another language
+        setattr(sys, name, os.fdopen(stream, "w", encoding="utf-8", closefd=False))
     import torch
 
     torch.set_num_threads(1)  # several students are examined at once
@@ -90,13 +93,17 @@ def _prepare(task: Examination, channel: int) -> list[str]:
     os.chdir(lab)
     tempfile.tempdir = str(own)  # it is asked for only once
     os.environ.update(HOME=str(own), TMPDIR=str(own), MPLCONFIGDIR=str(own), TEXT_RECOGNIZER_DATA=str(own))
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        del os.environ[name]  # settings of whoever grades
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     secret = [os.path.realpath(path) for path in task.secret]
     sys.path[:] = [str(lab), *(path for path in sys.path if path and os.path.realpath(path) not in secret)]
     sys.dont_write_bytecode = True
     restrict.become_nobody(task.sandbox, *task.public, Path(sys.prefix), Path(os.__file__))
     restrict.limit_memory(task.gigabytes)
     restrict.install(task.secret, task.public, task.sandbox)
-    return [f"homework/{task.file}", "-p", "no:cacheprovider", f"--basetemp={own / 'pytest'}"]
+    # Output goes nowhere, as it is; pytest would keep it, be it as large as the disk.
+    return [f"homework/{task.file}", "-p", "no:cacheprovider", "--capture=no", f"--basetemp={own / 'pytest'}"]
 
 
 class _Messenger:
@@ -117,7 +124,7 @@ class _Messenger:
     @pytest.hookimpl(trylast=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._send(BROKEN, "", getattr(report, "lesson", ""))
+            self._send(BROKEN, "", printable(getattr(report, "lesson", "")))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = [item for item in items if item.originalname not in self._leave_out]
@@ -132,7 +139,7 @@ class _Messenger:
         self._send(START, name)
         result = yield
         self._report_replaced()
-        self._send(DONE, name, self._failed is None, self._failed or "")
+        self._send(DONE, name, self._failed is None, printable(self._failed or ""))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -146,4 +153,4 @@ class _Messenger:
 
     def _report_replaced(self) -> None:
         if names := self._watch.replaced():
-            self._send(TAMPERED, "", names[:5])
+            self._send(TAMPERED, "", [printable(name, 100) for name in names[:5]])

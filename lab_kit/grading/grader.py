@@ -2,9 +2,11 @@
 
 import secrets
 import shutil
+import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +20,7 @@ from lab_kit.grading.requirements import CHECKS, Requirement, requirements
 from lab_kit.grading.runner import Outcome, run
 
 MOST_STOPS = 2  # checks of one file that had to be ended: after so many, the rest is not tried
+LATE = 4  # once a check took too long, the same student's other checks get this part of the time
 LEFT_OUT = ("notebooks", "images", "logs", "__pycache__", ".*")  # of a lab: no check needs them
 NOT_TRIED = "Not tried: checks before it had to be ended."
 GONE = "The check did not run."
@@ -40,6 +43,7 @@ class Grade:
     results: list[Result]
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    late: bool = False  # a check took too long
 
     @property
     def points(self) -> int:
@@ -54,7 +58,7 @@ class Grader:
     Args:
         lab: the lab's folder, as it was handed out; its checks and all that is no homework are taken from here.
         hidden: a folder of checks that students do not have.
-        seconds: that a check may take.
+        seconds: that a check may take; a quarter of it, once one has taken too long.
         gigabytes: of memory that a check may take.
         secret: folders that no student's code may read.
         public: folders within these that it has to read.
@@ -85,7 +89,7 @@ class Grader:
         grade = Grade(work.student, [], [*work.notes, *suspicious(work.files)])
         for file, group in groupby(self.requirements(), key=lambda requirement: requirement.file):
             wanted = list(group)
-            lessons, replaced = self._check(work, file, [requirement.function for requirement in wanted])
+            lessons, replaced = self._check(work, grade, file, [requirement.function for requirement in wanted])
             if replaced:
                 grade.notes.append(f"Look at the code: it replaces {', '.join(replaced)}, and so gets no points.")
             for requirement in wanted:
@@ -95,7 +99,9 @@ class Grader:
         grade.seconds = time.perf_counter() - start
         return grade
 
-    def _check(self, work: HandedIn, file: Path, names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    def _check(
+        self, work: HandedIn, grade: Grade, file: Path, names: Sequence[str]
+    ) -> tuple[dict[str, str], list[str]]:
         """Run one file of checks.
 
         Returns:
@@ -104,7 +110,8 @@ class Grader:
         lessons: dict[str, str] = {}
         otherwise = GONE
         for _ in range(MOST_STOPS):
-            outcome = self._run(work, file, tuple(lessons))
+            outcome = self._run(work, file, tuple(lessons), self.seconds / LATE if grade.late else self.seconds)
+            grade.late |= outcome.late
             if outcome.replaced:
                 reason = (
                     f"The code replaces {', '.join(outcome.replaced)}, by which it is judged. That gives no points."
@@ -120,22 +127,44 @@ class Grader:
             lessons[outcome.running], otherwise = outcome.why, NOT_TRIED
         return {name: lessons.get(name, otherwise) for name in names}, []
 
-    def _run(self, work: HandedIn, file: Path, leave_out: tuple[str, ...]) -> Outcome:
-        with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as folder:
-            sandbox = Path(folder).resolve()
+    def _run(self, work: HandedIn, file: Path, leave_out: tuple[str, ...], seconds: float) -> Outcome:
+        with _sandbox() as sandbox:
             self._fill(sandbox, work, file)
             task = Examination(
                 sandbox, self.lab.name, file.name, leave_out, self.secret, self.public, self.gigabytes,
                 secrets.token_bytes(32),
             )  # fmt: skip
-            return run(task, self.seconds, self.stop)
+            return run(task, seconds, self.stop)
 
     def _fill(self, sandbox: Path, work: HandedIn, file: Path) -> None:
-        """Copy the lab with one file of checks, and put in what the student has handed in."""
+        """Copy the lab with one file of checks, and put in what the student has handed in.
+
+        Raises:
+            UserError: there is no place for it.
+        """
         lab = sandbox / self.lab.name
         others = [path.name for path in (self.lab / "homework").glob(CHECKS)]
-        shutil.copytree(self.lab, lab, ignore=shutil.ignore_patterns(*LEFT_OUT, *others))
-        shutil.copy(file, lab / "homework" / file.name)
-        for name, content in work.files.items():
-            (lab / name).write_bytes(content)
-        sandbox.chmod(0o755)  # for nobody, whose rights the process takes where this is root
+        try:
+            shutil.copytree(self.lab, lab, ignore=shutil.ignore_patterns(*LEFT_OUT, *others))
+            shutil.copy(file, lab / "homework" / file.name)
+            for name, content in work.files.items():
+                (lab / name).write_bytes(content)
+        except OSError as error:
+            what = error.args[0][-1][-1] if isinstance(error, shutil.Error) else error
+            raise UserError(
+                f"{lab.name} cannot be copied into {sandbox.parent}: {what}. TMPDIR=FOLDER in front of the command "
+                "names another folder."
+            ) from error
+
+
+@contextmanager
+def _sandbox() -> Iterator[Path]:
+    """Make a folder, and remove it with whatever was left in it."""
+    folder = Path(tempfile.mkdtemp(prefix="grade-")).resolve()
+    try:
+        yield folder
+    finally:
+        with suppress(RecursionError):  # folders in folders in folders
+            shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists() and shutil.which("rm"):
+            subprocess.run(["rm", "-rf", str(folder)], check=False, stderr=subprocess.DEVNULL)

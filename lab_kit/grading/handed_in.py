@@ -4,20 +4,28 @@ A folder may hold zips, as platforms such as Moodle pack what students upload.
 """
 
 import io
+import lzma
 import os
 import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from lab_kit.errors import UserError
+from lab_kit.grading.printable import file_name, printable
 
 MOST_BYTES = 1_000_000  # of a file of homework
 MOST_FILES = 20_000  # in one folder
 SHOWN = 5  # names of other files, where none is homework
+UNREADABLE = (  # what reading a file of a damaged, or an encrypted, zip raises
+    OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 IGNORED = {".git", ".venv", "__pycache__", "__MACOSX", "site-packages"}
 
 Read = Callable[[], bytes]  # the content of a file
@@ -28,7 +36,7 @@ class HandedIn:
     """What a student has handed in.
 
     Args:
-        student: the name of the folder or of the zip.
+        student: the name of the folder or of the zip, without what cannot be printed.
         files: path in the lab -> content, of the files that are homework.
         notes: what a person should know: files that are missing, or cannot be read.
     """
@@ -51,29 +59,51 @@ def read(place: Path, lab: str, homework: Sequence[str]) -> HandedIn:
     """
     if not place.exists():
         raise UserError(f"There is no {place}. Give the folder, or the zip, of each student.")
-    found = HandedIn(place.resolve().name if place.is_dir() else place.stem)
+    found = HandedIn(printable(place.resolve().name if place.is_dir() else place.stem).replace("\n", " "))
     try:
         files = _in_folder(place) if place.is_dir() else _in_zip(place)
-    except (OSError, zipfile.BadZipFile):
-        found.notes.append(f"Nothing was taken: {place.name} is neither a folder nor a zip that can be read.")
+    except UNREADABLE:  # nobody else should have to wait for a new one
+        name = printable(place.name).replace("\n", " ")
+        found.notes.append(f"Nothing was taken: {name} is neither a folder nor a zip that can be read.")
         return found
     for name in homework:
         candidates = _candidates(name, lab, list(files))
         if not candidates:
             similar = [file for file in files if PurePosixPath(name).stem in PurePosixPath(file).name]
-            other = f" There is {', '.join(similar[:SHOWN])}: is it that?" if similar else ""
+            other = f" There is {printable(', '.join(similar[:SHOWN]), 300)}: is it that?" if similar else ""
             found.notes.append(f"{name} was not handed in.{other}")
         elif len(candidates) > 1:
-            found.notes.append(f"{name} was not taken: it is there {len(candidates)} times, {', '.join(candidates)}.")
+            places = printable(", ".join(candidates), 300)
+            found.notes.append(f"{name} was not taken: it is there {len(candidates)} times, {places}.")
         else:
             try:
                 found.files[name] = files[candidates[0]]()
-            except (OSError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-                found.notes.append(f"{name} was not taken: {error}")
+            except UNREADABLE as error:
+                found.notes.append(printable(f"{name} was not taken: {error}"))
             else:
                 if not _is_text(found.files[name]):
                     found.notes.append(f"{name} is not in UTF-8, as Python wants it: save it as UTF-8 in an editor.")
     return found
+
+
+def name_apart(work: Sequence[HandedIn], places: Sequence[Path]) -> None:
+    """Give students whose folders have the same name, or would have the same file, a number, and note whose is which.
+
+    Args:
+        work: what was read.
+        places: the folder or zip of each, in the same order.
+    """
+
+    def key(name: str) -> str:
+        return file_name(name).casefold()
+
+    given, taken = {key(one.student) for one in work}, set()
+    for one, place in zip(work, places, strict=True):
+        if key(one.student) in taken:
+            names = (f"{one.student} ({number})" for number in count(2))
+            one.student = next(name for name in names if key(name) not in given | taken)
+            one.notes.append(printable(f"Look at {place}: another student's folder has this name, too."))
+        taken.add(key(one.student))
 
 
 def _is_text(content: bytes) -> bool:
@@ -113,7 +143,7 @@ def _in_folder(folder: Path) -> dict[str, Read]:
             if _may_be_homework(path.name):
                 found[place] = partial(_small, path.stat().st_size, path.read_bytes)
             elif path.suffix.lower() == ".zip":
-                with suppress(OSError, zipfile.BadZipFile):
+                with suppress(*UNREADABLE):
                     found |= {f"{place}/{name}": content for name, content in _in_zip(path).items()}
         if len(found) > MOST_FILES:
             raise UserError(f"{folder} has more than {MOST_FILES:,} Python files. Give the folder of one student.")

@@ -4,13 +4,13 @@ import base64
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from lab_kit import atomic_write
 from lab_kit.grading.grader import Grade, Result
+from lab_kit.grading.printable import file_name
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would calculate
 HIDDEN = "This check is not part of what was handed out. Read the exercise again: which cases does it name?"
@@ -58,11 +58,6 @@ def write_feedback(grades: Sequence[Grade], lab: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for grade in grades:
         atomic_write.write_text(feedback(grade, lab), folder / f"{file_name(grade.student)}.txt")
-
-
-def file_name(student: str) -> str:
-    """Return a student's name as one that every system takes for a file."""
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", student).strip(". ") or "_"
 
 
 def gradescope(grade: Grade) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Take from a process what homework does not need: other people's files, programs, the network, and too much memory.
 
-An audit hook (PEP 578) sees what Python code opens and starts; it cannot be removed again. It stops what students try,
-and no attacker who knows Python's inside: a person should read what `look_at` names.
+Where the system can keep a process to some folders, it does (see `landlock`), and each process of root's becomes a user
+of its own. Everywhere, an audit hook (PEP 578) sees what Python code opens and starts; it cannot be removed again. It
+stops what students try, and no attacker who knows Python's inside: a person should read what `look_at` names.
 """
 
 import os
@@ -11,18 +12,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from lab_kit.grading import landlock
+
 READS = {"open", "os.listdir", "os.scandir", "os.chdir"}
 WRITES = {  # event -> how many of its first arguments are paths
     "os.remove": 1, "os.rmdir": 1, "os.mkdir": 1, "os.chmod": 1, "os.chown": 1, "os.truncate": 1, "os.utime": 1,
-    "os.rename": 2, "os.link": 2, "os.symlink": 2, "shutil.rmtree": 1,
+    "os.rename": 2, "shutil.rmtree": 1,
 }  # fmt: skip
 REFUSED = {
-    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn",
+    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn", "os.fork",
+    "os.forkpty", "os.link", "os.symlink", "resource.setrlimit", "resource.prlimit",
     "socket.connect", "socket.bind", "socket.getaddrinfo", "os.kill", "os.killpg", "ctypes.dlopen", "ctypes.dlsym",
     "gc.get_objects", "gc.get_referrers", "gc.get_referents",
 }  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-NOBODY = 65534  # the user that owns nothing, on Linux and macOS
+USERS = range(61184, 65520)  # numbers of users that no system gives to a person
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/zero", "/dev/urandom", "/nix/store")  # no secrets
 
 
 def limit_memory(gigabytes: float) -> None:
@@ -39,7 +44,9 @@ def limit_memory(gigabytes: float) -> None:
 
 
 def become_nobody(folder: Path, *needed: Path) -> None:
-    """Give up the rights of root, where this is root and nobody may read what is needed.
+    """Give up the rights of root, where this is root and anybody may read what is needed.
+
+    The user is another one for each process, so that none can reach the files or the processes of the others.
 
     Args:
         folder: what the process shall own.
@@ -47,11 +54,13 @@ def become_nobody(folder: Path, *needed: Path) -> None:
     """
     if getattr(os, "geteuid", lambda: 1)() != 0 or not all(map(_open_to_all, [folder, *needed])):
         return
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    user = USERS[os.getpid() % len(USERS)]
+    with suppress(OSError):  # a container may not have these users, or not the right to become one
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user)
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
 
 
 def _open_to_all(path: Path) -> bool:
@@ -67,10 +76,11 @@ def install(secret: Sequence[Path], public: Sequence[Path], own: Path) -> None:
         public: folders within these that may be.
         own: the only folder that may be written to.
     """
+    landlock.restrict(own, [Path(path) for path in (*SYSTEM, *sys.path, sys.prefix, sys.base_prefix, *public)])
     realpath, fspath, within = os.path.realpath, os.fspath, _within
     hidden, shown = [realpath(path) for path in secret], [realpath(path) for path in public]
     shown += {realpath(path) for path in (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"))}
-    mine, devices = realpath(own), ("/dev/null", "/dev/shm", "/dev/zero", "/dev/urandom")
+    mine, devices, is_folder = realpath(own), ("/dev/null", "/dev/zero", "/dev/urandom"), os.path.isdir
 
     def check(path: object, writing: bool) -> None:
         if path is None or isinstance(path, int):  # the working directory, or what is open already
@@ -83,12 +93,19 @@ def install(secret: Sequence[Path], public: Sequence[Path], own: Path) -> None:
         if writing and not within(place, devices):
             raise PermissionError(f"homework may not write {place}")
 
+    def check_no_folder(path: object) -> None:
+        name = os.fsdecode(fspath(path))
+        if ".." in name.replace(os.sep, "/").split("/") or (is_folder(name) and not within(realpath(name), [mine])):
+            raise PermissionError(f"homework may not open {name}")
+
     def watch(event: str, arguments: tuple) -> None:
         if event in REFUSED:
             raise PermissionError(f"homework may not use {event}")
         if event in READS and arguments:
-            flags = arguments[2] if event == "open" and len(arguments) > 2 else 0
+            _, mode, flags = arguments if event == "open" else (None, "", 0)
             check(arguments[0], bool((flags or 0) & WRITING))
+            if mode is None:  # os.open, which may take a path that is relative to any open folder
+                check_no_folder(arguments[0])
         elif event in WRITES:
             for path in arguments[: WRITES[event]]:
                 with suppress(TypeError):  # no path: what was called refuses it
