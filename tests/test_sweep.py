@@ -411,6 +411,8 @@ def test_a_database_is_shared_and_loses_nothing_either(space, tmp_path, monkeypa
             now = [(trial.number, trial.value) for trial in study.finished(open_study(tmp_path, storage=address))]
             assert now[: len(before)] == before
             before = now
+        silent = open_study(machines[0], storage=address).ask()  # killed at once, before Optuna's thread says a word
+        study.claim(silent, "killed")
         wanted = len(before) + 6
         children = [
             forked(lambda n=n: work(space, machines[n], wanted, Program(0.01), n, storage=address)) for n in range(2)

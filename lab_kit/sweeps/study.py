@@ -148,6 +148,17 @@ def best(study: optuna.Study) -> FrozenTrial | None:
     return min(complete, key=lambda trial: sign * trial.value, default=None)
 
 
+def claim(trial: optuna.Trial, worker: str) -> None:
+    """Note which process trains a trial.
+
+    In a database, the trial says first that it lives. Optuna does that, too, in a thread that may be late: killed before
+    it, a trial would count as alive for ever.
+    """
+    if not isinstance(storage := trial.study._storage, JournalStorage):
+        storage.record_heartbeat(trial._trial_id)
+    trial.set_user_attr(WORKER, worker)
+
+
 def claimed(study: optuna.Study, before: int | None = None) -> int:
     """Return how many trials are done or under way: of all, or of those that began before number `before`."""
     return sum(

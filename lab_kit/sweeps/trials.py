@@ -77,7 +77,7 @@ class Worker:
                 self._check_hopes(study)
 
     def _train(self, trial: optuna.Trial) -> float:
-        trial.set_user_attr(studies.WORKER, self.name)
+        studies.claim(trial, self.name)
         if studies.claimed(trial.study, trial.number) >= self.trials:  # another process took the last one just now
             raise _Failed("There are enough trials.")
         values = self.space.suggest(trial)
