@@ -151,8 +151,8 @@ def best(study: optuna.Study) -> FrozenTrial | None:
 def claim(trial: optuna.Trial, worker: str) -> None:
     """Note which process trains a trial.
 
-    In a database, the trial says first that it lives. Optuna does that, too, in a thread that may be late: killed before
-    it, a trial would count as alive for ever.
+    In a database, the trial says first that it lives. Optuna does that, too, in a thread that may be late: killed
+    before it, a trial would count as alive for ever.
     """
     if not isinstance(storage := trial.study._storage, JournalStorage):
         storage.record_heartbeat(trial._trial_id)
