@@ -372,7 +372,7 @@ def test_a_killed_process_loses_its_trial_and_no_other(space, tmp_path, monkeypa
     open_study(folder)
     before = []
     for _ in range(10):
-        child = forked(lambda: work(space, folder, 40, Program(0.01)))
+        child = forked(lambda: work(space, folder, 400, Program(0.01)))
         time.sleep(chance.uniform(0.02, 0.4))
         os.kill(child, signal.SIGKILL)
         deaths += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
