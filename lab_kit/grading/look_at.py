@@ -28,20 +28,8 @@ DEFINED = {  # special methods that give no false answer to a check; what else i
     "__exit__", "__all__", "__slots__", "__name__", "__doc__", "__main__", "__file__",
 }  # fmt: skip
 VALUES = {
-    "int",
-    "float",
-    "bool",
-    "str",
-    "bytes",
-    "list",
-    "tuple",
-    "dict",
-    "set",
-    "type",
-    "Tensor",
-    "Parameter",
-    "ndarray",
-}
+    "int", "float", "bool", "str", "bytes", "list", "tuple", "dict", "set", "type", "Tensor", "Parameter", "ndarray",
+}  # fmt: skip
 SET_ON_OTHERS = {"grad", "data", "requires_grad", "weight", "bias"}  # attributes that training sets
 
 
