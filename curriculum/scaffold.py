@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curriculum import exports, manifest, manifest_text, names, notebooks, release, tree
 from curriculum.manifest import NAME, SOLUTIONS, STARTERS, Manifest
+from curriculum.release import HIDDEN
 from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "scaffolds"
@@ -35,6 +36,7 @@ def new_lab(course: Manifest, title: str, main: str) -> list[str]:
         f"{lab}/questions.toml": "lab/questions.toml",
         f"{lab}/homework/README.md": "lab/homework.md",
         f"{lab}/homework/test_first_exercise.py": "lab/checks.py.txt",
+        f"{HIDDEN}/{lab}/test_hidden_first_exercise.py": "lab/hidden_checks.py.txt",
         f"{STARTERS}/{lab}/{EXERCISE}": "lab/starter.py.txt",
         f"{SOLUTIONS}/{lab}/{EXERCISE}": "lab/solution.py.txt",
         f"{notebooks.FOLDER}/{lab}/01-first-look.py": "lab/notebook.py.txt",

@@ -26,11 +26,13 @@ def test_order():
     assert add(1, 5) == add(5, 1) == 6, "Expected is 6."
 '''
 OTHER = '''"""Exercise 2: double."""
+import pytest
 
 
-def test_double():
+@pytest.mark.parametrize("number", [0, 2])
+def test_double(number):
     """It is doubled."""
-    assert 2 * 2 == 4
+    assert 2 * number == number + number
 '''
 
 

@@ -6,7 +6,7 @@ The first line of a check's docstring is the requirement. The message of its ass
 import os
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -119,7 +119,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     """Print the list."""
     kinds = ("passed", "failed", "error", "skipped")
     reports = [report for kind in kinds for report in terminalreporter.stats.get(kind, [])]
-    checks = sorted((report for report in reports if hasattr(report, "requirement")), key=lambda report: report.place)
+    checks = _one_for_each_requirement(report for report in reports if hasattr(report, "requirement"))
     broken = {Path(report.nodeid).name: report.lesson for report in reports if not hasattr(report, "requirement")}
     every = requirements(config.rootpath)
     not_started = [requirement for requirement in every if requirement.file.name in broken]
@@ -144,7 +144,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
     folder = os.path.relpath(config.rootpath, config.invocation_params.dir)
     met = sum(report.passed for report in checks)
-    asked = len({_name(report) for report in checks}) + len(not_started)
+    asked = len(checks) + len(not_started)
     left_out = len(every) - asked
     if asked:
         write(f"{met} of {asked} requirements are met.", bold=True)
@@ -156,6 +156,15 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     if left_out > 0:
         write(f"Left out: {left_out} of {len(every)}. To check all of them:")
         write(f"  python -m pytest {folder}")
+
+
+def _one_for_each_requirement(reports: Iterable[pytest.TestReport]) -> list[pytest.TestReport]:
+    """Return a report for each requirement, in order: one that has failed, if a check with several cases has one."""
+    found: dict[tuple[str, str], pytest.TestReport] = {}
+    for report in sorted(reports, key=lambda report: (report.place, report.passed)):
+        if (before := found.get(_name(report))) is None or (before.passed and not report.passed):
+            found[_name(report)] = report
+    return list(found.values())
 
 
 def _name(report: pytest.TestReport) -> tuple[str, str]:
