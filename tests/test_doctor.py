@@ -42,7 +42,8 @@ def test_runs_with_any_python_of_these_years_and_nothing_installed():
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_fit_machine(monkeypatch, capsys):
+def test_a_fit_machine(monkeypatch, capsys, tmp_path, data_root):
+    monkeypatch.chdir(tmp_path)  # the course's folder may belong to somebody else
     monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: 3.0)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(100e9, 10e9, 90e9))
     assert doctor.main(["--no-network"]) == 0
