@@ -34,7 +34,7 @@ def grade(
     gradescope: Path | None = None,
     github: bool = False,
     hidden: Path | None = None,
-    seconds: float = 15,
+    seconds: float = 10,
     memory: float = 4,
     jobs: int | None = None,
 ) -> None:
