@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from curriculum import release, snapshot
-from curriculum.manifest import NAME, Lab, Manifest, files_below
+from curriculum.manifest import HIDDEN, NAME, Lab, Manifest, files_below
 from lab_kit import atomic_write
 from lab_kit.errors import UserError
 
@@ -45,7 +45,7 @@ def files(manifest: Manifest, lab: Lab) -> dict[str, bytes]:
     found |= release.shared_files(manifest)
     own = release.hand_written(manifest, lab) | snapshot.built_files(manifest, lab)
     found |= {f"{lab.folder}/{name}": content for name, content in own.items() if not name.startswith(NOT_NEEDED)}
-    hidden = manifest.root / release.HIDDEN / lab.folder
+    hidden = manifest.root / HIDDEN / lab.folder
     found |= {path.relative_to(manifest.root).as_posix(): path.read_bytes() for path in files_below(hidden)}
     return found | {NAME: _labs_toml(manifest, lab).encode()}
 

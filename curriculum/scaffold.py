@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 from curriculum import exports, manifest, manifest_text, names, notebooks, release, tree
-from curriculum.manifest import NAME, SOLUTIONS, STARTERS, Manifest
-from curriculum.release import HIDDEN
+from curriculum.manifest import HIDDEN, NAME, SOLUTIONS, STARTERS, Manifest
 from lab_kit.errors import UserError
 
 TEMPLATES = Path(__file__).resolve().parent / "scaffolds"

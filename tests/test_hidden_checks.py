@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from test_homework import COURSE, LABS, ROOT, SOLUTIONS, finish, hidden_files, make_repository, start_checks
 
-from curriculum import release
+from curriculum import manifest, release
 from curriculum.__main__ import main
 
-HIDDEN = ROOT / release.HIDDEN
+HIDDEN = ROOT / manifest.HIDDEN
 EACH = {7: (6, 8)}  # how many checks a file has; in the other labs from 2 to 4
 
 # Homework that fits the numbers in the visible checks: parts of the solution, and what stands in their place.

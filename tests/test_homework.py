@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from curriculum import manifest, snapshot
-from curriculum.release import HIDDEN
+from curriculum.manifest import HIDDEN
 from lab_kit.paths import project_root
 
 ROOT = project_root()
